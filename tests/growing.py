@@ -37,11 +37,18 @@ def _written(table, data, folder):
 
 def correct(stars, folder, value):
     """Replace a magnitude of one object by another; gives the one that it had."""
+    return replace_values(stars, folder, CORRECTED, {"mean_vmag": value})["mean_vmag"]
+
+
+def replace_values(stars, folder, row, values):
+    """Replace numbers of one object by others, by column; gives those that it had."""
     data = Dataset.open(stars, computed=())
-    table = data.table(data.arrow_schema.names, np.asarray([CORRECTED]))
-    place = table.column_names.index("mean_vmag")
-    (was,) = table["mean_vmag"].to_pylist()
-    new = table.set_column(place, table.field(place), pa.array([value], pa.float64()))
+    new = data.table(data.arrow_schema.names, np.asarray([row]))
+    was = {name: new[name].to_pylist()[0] for name in values}
+    for name, value in values.items():
+        place = new.column_names.index(name)
+        own = pa.array([value], new.schema.field(name).type)
+        new = new.set_column(place, new.schema.field(name), own)
     append_dataset(stars, _written(new, data, folder), replacing=True)
     return was
 

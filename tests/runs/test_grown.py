@@ -9,24 +9,26 @@ import pytest
 from skybind.data.computed import ComputedTable
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import lineage_of
-from skybind.data.seen import TRAINED
+from skybind.data.places import near
+from skybind.data.seen import PLACE, ROW, TRAINED
 from skybind.embeddings.grown import write_grown
 from skybind.embeddings.store import Embeddings
 from skybind.errors import DataError, LeakError
 from skybind.ingest.append import append_dataset
 from skybind.lightcurves.stored import compute_features
 from skybind.modalities.photometry import Photometry
+from skybind.models.leaks import held
 from skybind.models.model import Model
 from skybind.runs.cases import choose_cases
 from skybind.runs.classes import case_classes
 from skybind.runs.embedding import run_embedding
 from skybind.runs.grown import grow_beside, touched_rows
-from skybind.runs.measured import refuse_measuring
+from skybind.runs.measured import as_grown, refuse_measuring
 from skybind.runs.run import Run
 from skybind.runs.status import read_status, write_status
 from skybind.runs.steps import run_model
 from skybind.search.places import Places
-from tests.growing import KEPT, correct_and_take_back, opened, piece
+from tests.growing import KEPT, correct_and_take_back, opened, piece, replace_values
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +164,31 @@ def test_a_renamed_copy_of_a_grown_training_object_is_no_test_object(begun, grow
     refuse_measuring(run, run_model(run), run.rows("test"))
     with pytest.raises(LeakError, match="under another name"):
         refuse_measuring(run, run_model(run), last)
+
+
+def test_a_training_object_is_known_by_its_new_place_and_row(begun, tmp_path):
+    for name in ("stars", "run"):
+        shutil.copytree(begun / name, tmp_path / name)
+    run = opened(tmp_path)
+    seen, stars = run_model(run).seen, run.dataset
+    columns = run_model(run).modalities["metadata"].columns
+    known = np.flatnonzero(run.observed[f"{ROW} 1"])
+    row = int(np.intersect1d(run.rows("train"), known)[-1])
+    values = {name: 1.1 * stars.numbers(name)[row] for name in columns}
+    values |= {"dec": stars.numbers("dec")[row] + 5 / 3600}
+    replace_values(tmp_path / "stars", tmp_path / "new", row, values)
+    run = opened(tmp_path)
+    place, code = (run.observed[name][[row]] for name in (f"{PLACE} 0", f"{ROW} 1"))
+    for same in (False, True):
+        now = as_grown(run, seen, same)
+        assert near(place, now.hashes[TRAINED, PLACE]).tolist() == [same]
+        assert held(code, now.hashes[TRAINED, ROW]).tolist() == [same]
+    copy = piece(tmp_path / "stars", tmp_path / "copy", np.asarray([row]), ["copy"])
+    append_dataset(tmp_path / "stars", copy)
+    run = opened(tmp_path)
+    refuse_measuring(run, run_model(run), run.rows("test"))
+    with pytest.raises(LeakError, match="under another name"):
+        refuse_measuring(run, run_model(run), np.asarray([len(run.dataset) - 1]))
 
 
 def test_another_dataset_is_refused_still(begun, grown, tmp_path):

@@ -14,12 +14,12 @@ import numpy as np
 from skybind.data.dataset import Dataset
 from skybind.data.fingerprints import catalogued, known_by, stored_hashes
 from skybind.data.lineage import lineage_of, was_in
-from skybind.data.seen import PLACE, ROW, TRAINED, VALIDATED, Observed, Seen
+from skybind.data.seen import NONE, PLACE, ROW, TRAINED, VALIDATED, Observed, Seen, hash_ids
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
 from skybind.models.binder import Binder
 from skybind.models.build import build_modalities
-from skybind.models.leaks import refuse_leak, refuse_twins, seen_twins
+from skybind.models.leaks import held, refuse_leak, refuse_twins, seen_twins
 from skybind.models.model import Model
 from skybind.models.seen import read_seen
 from skybind.models.stored import read_note
@@ -71,10 +71,31 @@ def refuse_other_pretraining(run: "Run") -> None:
         refuse_other_model(run, read_note(run.paths.model)["identity"], run.paths.model)
 
 
-def as_grown(run: "Run", seen: Seen) -> Seen:
-    """Let a model that was trained before the dataset grew know what its objects have become."""
+def as_grown(run: "Run", seen: Seen, same: bool) -> Seen:
+    """Let a model that was trained before the dataset grew know what its objects have become.
+
+    Parameters
+    ----------
+    run : Run
+    seen : Seen
+    same : bool
+        It was trained with the run's own dataset, where a name is that of one object: then what
+        came to its objects is known, and their new positions and catalogue rows.
+    """
     lineage = lineage_of(run.dataset)
-    return seen if lineage is None else lineage.grown(seen, run.dataset.schema.kinds)
+    if lineage is None:
+        return seen
+    grown = lineage.grown(seen, run.dataset.schema.kinds)
+    if not (same and seen.knows_places):
+        return grown
+    changed = [changes.rows for step in lineage.steps() for changes in step.values()]
+    rows = np.unique(np.concatenate([np.zeros(0, np.int64), *changed]))
+    ids = hash_ids(run.dataset.object_ids[rows])
+    observed = {
+        role: observed_of(run, rows[held(ids, seen.hashes.get((role, "id"), NONE))])
+        for role in (TRAINED, VALIDATED)
+    }
+    return grown.joined([Seen.of(rows[:0].astype(str), observed=observed)])
 
 
 def observed_of(run: "Run", rows: np.ndarray, seen: Seen | None = None) -> Observed:
@@ -168,10 +189,9 @@ def refuse_measuring(run: "Run", model: Model, rows: np.ndarray, purpose: str = 
     ------
     LeakError
     """
-    allow = allows_twins(run)
-    seen = as_grown(run, model.seen)
+    allow, same = allows_twins(run), _of_its_dataset(run, model.identity)
+    seen = as_grown(run, model.seen, same)
     ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
-    same = _of_its_dataset(run, model.identity)
     refuse_leak(ids, seen, model.identity, purpose, observed, allow, same=same)
 
 
@@ -192,9 +212,9 @@ def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
     for name, encoder in binder.backboned.items():
         for part, purpose in (("test", "testing"), ("validation", "validation")):
             rows = run.rows(part)
-            seen = as_grown(run, encoder.seen)
-            ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
             same = was_in(run.dataset, encoder.dataset)
+            seen = as_grown(run, encoder.seen, same)
+            ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
             of = f"the backbone of '{name}'"
             refuse_twins(ids, seen, of, purpose, observed, allow, same=same)
 
@@ -203,9 +223,9 @@ def refuse_measuring_case(run: "Run", folder: Path, rows: np.ndarray) -> None:
     """Do as `refuse_measuring` for a saved classifier, which is not built for that."""
     note = read_note(folder)
     refuse_other_model(run, note["identity"], folder)
-    seen = as_grown(run, read_seen(folder, note))
-    ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
     allow, same = allows_twins(run), _of_its_dataset(run, note["identity"])
+    seen = as_grown(run, read_seen(folder, note), same)
+    ids, observed = run.dataset.object_ids[rows], observed_of(run, rows, seen)
     refuse_leak(ids, seen, note["identity"], "testing", observed, allow, same=same)
 
 
