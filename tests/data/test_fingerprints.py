@@ -7,7 +7,13 @@ import pytest
 
 from skybind.data import fingerprints
 from skybind.data.dataset import Dataset
-from skybind.data.fingerprints import catalogued, observation_hashes, row_hashes, stored_hashes
+from skybind.data.fingerprints import (
+    catalogued,
+    hash_numbers,
+    observation_hashes,
+    row_hashes,
+    stored_hashes,
+)
 from skybind.data.schema import Column
 from skybind.data.seen import PLACE, ROW
 from skybind.data.write import DatasetWriter
@@ -134,17 +140,17 @@ def test_the_same_data_made_again_have_the_same_fingerprint_and_bytes(tmp_path, 
     assert write(tmp_path / "c", changed).fingerprint != one.fingerprint
 
 
-def rows_of(folder, values, columns="abcdef"):
+def rows_of(folder, values, columns="abcdef", ra=0.0):
     described = {name: Column("feature", modality="metadata") for name in columns}
     n = len(values)
     with DatasetWriter(folder, described) as writer:
         given = dict(zip(columns, np.asarray(values, float).T, strict=True))
         ids = np.array([f"s{i}" for i in range(n)])
-        writer.append({"object_id": ids, "ra": np.zeros(n), "dec": np.zeros(n), **given})
+        writer.append({"object_id": ids, "ra": np.zeros(n) + ra, "dec": np.zeros(n), **given})
     return Dataset.open(folder)
 
 
-def test_a_row_is_known_by_its_features_whatever_their_order_and_last_digits(tmp_path):
+def test_a_row_is_known_by_its_features_whatever_their_order_and_precision(tmp_path):
     values = np.random.default_rng(3).lognormal(0, 3, (30, 6)) * [1, -1, 1, 1, 1, 1]
     values[:10, 5] = np.nan
     first = row_hashes(rows_of(tmp_path / "a", values), list("abcdef"))
@@ -155,7 +161,7 @@ def test_a_row_is_known_by_its_features_whatever_their_order_and_last_digits(tmp
     np.testing.assert_array_equal(
         row_hashes(rows_of(tmp_path / "c", digits), list("abcdef")), first
     )
-    other = row_hashes(rows_of(tmp_path / "d", values * 1.001), list("abcdef"))
+    other = row_hashes(rows_of(tmp_path / "d", values * 1.000001), list("abcdef"))
     assert not np.isin(other, first).any()
     # another column is another thing, and one that is not there is not known
     fewer = row_hashes(rows_of(tmp_path / "e", values[:, :5], "abcde"), list("abcdef"))
@@ -163,22 +169,44 @@ def test_a_row_is_known_by_its_features_whatever_their_order_and_last_digits(tmp
 
 
 @pytest.mark.parametrize(
-    "row", [[0, 1, 0, 1, 1, 0], [1, 2, 3, 4, np.nan, np.nan], [1, 1, 2, 3, 4, 1.000001]]
+    "row",
+    [
+        [0, 1, 0, 1, 1, 0],
+        [1.23456, 2.34567, 3.45678, 4.56789, np.nan, np.nan],
+        [1.23456, 1.23456, 2.34567, 3.45678, 4.56789, 1.23456001],
+        [17.123, 16.892, 18.004, 15.331, 14.777, 0.004],
+        [268435456, 1234567, 7654321, 9876543, 123456, 654321],
+        [1.23456e39, 2.34567, 3.45678, 4.56789, 5.67891, 9],  # beyond single precision
+    ],
 )
-def test_a_row_of_few_different_numbers_tells_nothing(tmp_path, row):
+def test_a_row_of_few_or_coarse_numbers_tells_nothing(tmp_path, row):
     assert row_hashes(rows_of(tmp_path / "a", [row]), list("abcdef")).tolist() == [0]
 
 
-def test_numbers_at_a_power_of_ten_and_beyond_single_precision_are_rounded_alike(tmp_path):
-    one = [[9.99999, 1000, 0, -99999.4, 1e-30, 5]]
-    two = [[10.00001, 1000.01, -0.0, -1e5, 1.00001e-30, 5]]
+def test_different_stars_on_the_stellar_locus_have_different_rows():
+    """Four digits of five magnitudes are the same for 6 of 40,000."""
+    rng, n = np.random.default_rng(0), 40_000
+    r = 20 - rng.exponential(1.5, n)
+    colour = np.clip(rng.beta(2, 2, n) * 1.4 + 0.1, 0, 2)
+    stars = r[:, None] + colour[:, None] * [1, -0.4, 0, -0.65, -0.75]
+    stars += rng.normal(0, 0.03, stars.shape)
+    codes = hash_numbers(["g", "i", "r", "y", "z"], stars)
+    assert (codes != 0).mean() > 0.99
+    assert len(np.unique(codes[codes != 0])) == (codes != 0).sum()
+
+
+def test_zero_has_one_sign_and_small_numbers_their_digits(tmp_path):
+    one = np.array([[9.99999, 1000.01, 0, -99999.4, 1.23456e-30, 5.12345]])
     first = row_hashes(rows_of(tmp_path / "a", one), list("abcdef"))
-    np.testing.assert_array_equal(row_hashes(rows_of(tmp_path / "b", two), list("abcdef")), first)
-    assert row_hashes(rows_of(tmp_path / "c", [[1e300, 1, 2, 3, 4, 5]]), list("abcdef")) != 0
+    assert first != 0
+    again = rows_of(tmp_path / "b", np.where(one == 0, -0.0, one))
+    np.testing.assert_array_equal(row_hashes(again, list("abcdef")), first)
+    one[0, 4] *= 1.00001
+    assert row_hashes(rows_of(tmp_path / "c", one), list("abcdef")) != first
 
 
 def test_what_very_many_share_is_kept_only_where_it_is_asked_for(tmp_path):
-    same = np.tile([1.0, 2, 3, 4, 5, 6], (25, 1))
+    same = np.tile(np.pi * np.arange(1, 7), (25, 1))
     dataset = rows_of(tmp_path / "a", np.concatenate([same, same[:1] * 7]))
     seen = dict(catalogued(dataset, [list("abcdef")]))
     assert not seen[PLACE].any()  # all are at 0, 0
@@ -186,3 +214,10 @@ def test_what_very_many_share_is_kept_only_where_it_is_asked_for(tmp_path):
     asked = dict(catalogued(dataset, [list("abcdef")], common=True))
     assert asked[PLACE].all()
     assert asked[ROW].all()
+
+
+def test_a_row_that_objects_at_different_places_share_is_not_kept(tmp_path):
+    values = np.pi * np.array([[1, 2, 3, 4, 5, 6]] * 2 + [[7, 2, 3, 4, 5, 6]])
+    dataset = rows_of(tmp_path / "a", values, ra=[0.0, 90.0, 180.0])
+    assert (dict(catalogued(dataset, [list("abcdef")]))[ROW] != 0).tolist() == [False, False, True]
+    assert dict(catalogued(dataset, [list("abcdef")], common=True))[ROW].all()

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from skybind.data import places
-from skybind.data.places import near, packed, without_many
+from skybind.data.places import near, packed, without_far, without_many
 from skybind.data.sky import ARCSEC, shifted, unit_vectors
 
 N = 400
@@ -56,3 +56,11 @@ def test_a_turn_more_is_the_same_place():
 def test_a_place_holder_is_no_position():
     codes = np.array([7] * 21 + [8] * 20 + [9], np.uint64)
     assert without_many(codes).tolist() == [0] * 21 + [8] * 20 + [9]
+
+
+def test_what_objects_far_from_each_other_share_is_not_kept():
+    ra = np.array([10.0, 200.0, 30.0, 30 + 0.5 / 3600, 40.0, np.nan, np.nan, 50.0])
+    codes = np.array([7, 7, 8, 8, 9, 9, 7, 0], np.uint64)
+    kept = without_far(codes, packed(ra, np.zeros(8)))
+    assert kept.tolist() == [0, 0, 8, 8, 9, 9, 0, 0]
+    assert without_far(codes, np.zeros(8, np.uint64)).tolist() == codes.tolist()

@@ -1,6 +1,7 @@
 """Twins are found, kept on one side of a split, and told of by the check."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from astropy.coordinates import SkyCoord
 from typer.testing import CliRunner
@@ -154,6 +155,19 @@ def test_without_a_position_the_same_row_makes_a_twin(tmp_path):
     twins = find_twins(Dataset.open(tmp_path / "d"))
     assert np.flatnonzero(twins.members).tolist() == [1, 2, 7, 8]
     assert twins.groups == 2
+
+
+def test_coarse_rows_without_positions_make_no_twins_and_large_integers_no_failure(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {name: Column("feature", modality="metadata") for name in "abcdef"}
+    coarse = {name: rng.integers(0, 4, 300) + 100.5 * i for i, name in enumerate("abcde", 1)}
+    with DatasetWriter(tmp_path / "d", columns) as writer:
+        ids = np.array([f"g{i}" for i in range(300)])
+        lost = {name: np.full(300, np.nan) for name in ("ra", "dec")}
+        writer.append({"object_id": ids, "f": np.arange(300) + 2**60, **lost, **coarse})
+    dataset = Dataset.open(tmp_path / "d")
+    assert pa.types.is_int64(dataset.table(["f"])["f"].type)  # which no float64 holds whole
+    assert not find_twins(dataset).members.any()
 
 
 def test_a_place_holder_makes_no_twins(tmp_path):

@@ -114,23 +114,24 @@ def asked(ra, row):
 
 
 @pytest.mark.parametrize(
-    ("ra", "row", "sure", "likely"),
+    ("ra", "row", "what"),
     [
-        (10.0, 1, True, False),
-        (10 + 0.9 / 3600, 1, True, False),
-        (10 + 0.9 / 3600, 99, False, True),  # of a crowded field, or observed anew
-        (30.0, 0, False, True),
-        (10 + 1.1 / 3600, 99, False, False),
-        (15.0, 1, False, True),  # moved, or the same by chance
-        (np.nan, 2, True, False),
-        (np.nan, 0, False, False),
-        (15.0, 4, True, False),  # what was seen has no position
-        (np.nan, 99, False, False),
+        (10.0, 1, "sure"),
+        (10 + 0.9 / 3600, 1, "sure"),
+        (10 + 0.9 / 3600, 99, "likely"),  # of a crowded field, or observed anew
+        (30.0, 0, "likely"),
+        (10 + 1.1 / 3600, 99, None),
+        (15.0, 1, "moved"),  # or the same by chance
+        (np.nan, 2, "sure"),
+        (np.nan, 0, None),
+        (15.0, 4, "sure"),  # what was seen has no position
+        (np.nan, 99, None),
     ],
 )
-def test_a_row_is_known_by_its_place_and_its_numbers(ra, row, sure, likely):
+def test_a_row_is_known_by_its_place_and_its_numbers(ra, row, what):
     found = seen_twins(np.array(["x"]), STARS, "testing", asked(ra, row))
-    assert (found.sure[0], found.likely[0]) == (sure, likely)
+    kinds = ("sure", "likely", "moved")
+    assert [kind for kind in kinds if getattr(found, kind)[0]] == ([what] if what else [])
     # under its own name it is no twin
     assert not seen_twins(np.array(["a"]), STARS, "testing", asked(ra, row)).either.any()
 
@@ -146,6 +147,14 @@ def test_a_star_beside_a_seen_one_is_told_in_one_dataset_and_refused_from_elsewh
         refuse_twins(ids, STARS, "this model", "testing", asked(10.0, 1), same=True)
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_a_row_at_another_place_is_told_and_never_refused(caplog, same):
+    caplog.set_level("INFO", logger="skybind")
+    refuse_twins(np.array(["x"]), STARS, "this model", "testing", asked(15.0, 1), same=same)
+    assert "1 of the 1 objects for testing (such as 'x')" in caplog.text
+    assert "have its catalogue row elsewhere" in caplog.text
+
+
 def test_places_are_kept_with_a_model_and_one_without_says_so(tmp_path, caplog):
     caplog.set_level("INFO", logger="skybind")
     write_seen(tmp_path, STARS)
@@ -159,3 +168,24 @@ def test_places_are_kept_with_a_model_and_one_without_says_so(tmp_path, caplog):
     for _ in range(2):
         refuse_leak(np.array(["x"]), older, {"weights": "old"}, "testing", asked(10.0, 1))
     assert caplog.text.count("keeps neither positions nor catalogue rows") == 1
+
+
+def test_what_an_older_skybind_trained_on_stays_known_as_such(tmp_path, caplog):
+    """Fine-tuned now on a pre-training of an older skybind, and the other way round."""
+    caplog.set_level("INFO", logger="skybind")
+    older = Seen.of(np.array(list("cdefg")))
+    assert STARS.knows_places
+    for number, joined in enumerate((STARS.joined([older]), older.joined([Seen(), STARS]))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_seen(folder, joined.joined([STARS]))
+        again = read_seen(folder, {"files": {"seen.safetensors": ""}})
+        assert not again.knows_places
+        assert len(again.trained_on) == 7
+        for _ in range(2):
+            refuse_leak(np.array(["x"]), again, {"weights": folder}, "testing", asked(50.0, 9))
+        said = "neither positions nor catalogue rows of the 5 objects"
+        assert caplog.text.count(said) == number + 1
+        with pytest.raises(LeakError):
+            refuse_leak(np.array(["x"]), again, {"weights": folder}, "testing", asked(10.0, 1))
+    assert STARS.joined([Seen(), STARS]).knows_places

@@ -13,7 +13,7 @@ from astropy.table import Table
 from skybind.cli.options import open_to_measure
 from skybind.config import load_config
 from skybind.data.places import packed
-from skybind.data.seen import Seen, hash_ids
+from skybind.data.seen import PLACE, Seen, hash_ids
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
 from skybind.evaluation.evaluate import evaluate_run
@@ -25,7 +25,7 @@ from skybind.models.model import Model
 from skybind.report.from_run import report_data
 from skybind.runs.cases import finished_cases
 from skybind.runs.classify import classify_anything
-from skybind.runs.measured import allows_twins, refuse_measuring, run_hashes
+from skybind.runs.measured import allows_twins, refuse_backbone_twins, refuse_measuring, run_hashes
 from skybind.runs.run import Run
 from skybind.runs.starting import find_start
 from tests.faults.made import CASE, SETS, copied, made
@@ -125,7 +125,7 @@ def as_catalogue(run, rows, without=(), shift=0.0):
 
 @pytest.mark.parametrize(
     ("without", "shift"),
-    [((), 0), ((), 0.8), ((), 30), (("ra", "dec"), 0), (("phot_g_mean_mag", "parallax"), 0.5)],
+    [((), 0), ((), 0.8), (("ra", "dec"), 0), (("phot_g_mean_mag", "parallax"), 0.5)],
 )
 def test_renamed_rows_of_a_catalogue_are_told_nothing_of_their_own(without, shift):
     """Known by their position, by their numbers, or by either where the other is another."""
@@ -142,6 +142,19 @@ def test_renamed_rows_of_a_catalogue_are_told_nothing_of_their_own(without, shif
     found = predict_table(run, "period", as_catalogue(run, test, without, shift))
     assert found.known == len(test)
     assert not any("another name" in note for note in found.notes)
+
+
+def test_rows_of_training_objects_at_another_place_get_a_number_and_are_told():
+    run = Run.open(made() / "run")
+    known = run.dataset.present("metadata") & np.isfinite(run.dataset.numbers("period"))
+    train = np.intersect1d(run.rows("train"), np.flatnonzero(known))[:8]
+    found = predict_table(run, "period", as_catalogue(run, train, (), 30))
+    assert found.known == 8
+    assert any(
+        note.startswith(f"8 of the 8 objects for a prediction (such as 'Gaia {train[0]}')")
+        and "catalogue row elsewhere" in note
+        for note in found.notes
+    )
 
 
 def test_training_objects_under_other_names_are_classified_and_told(tmp_path, caplog):
@@ -251,3 +264,16 @@ def test_twins_are_allowed_for_one_command_alone():
     assert allows_twins(open_to_measure(made() / "run", True))
     assert config.read_text() == before
     assert not allows_twins(open_to_measure(made() / "run", False))
+
+
+def test_a_backbone_of_an_older_skybind_says_that_it_keeps_no_positions(caplog):
+    caplog.set_level("INFO", logger="skybind")
+    run = Run.open(made() / "run")
+    ids = np.array(["of another survey"])
+    for seen in (Seen(), Seen.of(ids, observed={"trained": [(PLACE, np.zeros(1, np.uint64))]})):
+        encoder = SimpleNamespace(seen=seen, dataset="")
+        refuse_backbone_twins(run, SimpleNamespace(backboned={"spectrum": encoder}))
+    assert not caplog.text
+    encoder.seen = Seen.of(ids)
+    refuse_backbone_twins(run, SimpleNamespace(backboned={"spectrum": encoder}))
+    assert "The backbone of 'spectrum' is of an older skybind and keeps neither" in caplog.text

@@ -6,8 +6,8 @@ the pixels of all bands. Names, positions, errors and the order of objects and e
 count, so that it is the same after a renaming and after another import of the same files. Values
 that were converted to another unit, or written with fewer digits, have another one.
 
-The row of a catalogue has a hash of the features that a modality reads, rounded. Positions are no
-hashes, but are kept with these (`skybind.data.places`).
+The row of a catalogue has a hash of the features that a modality reads, in single precision.
+Positions are no hashes, but are kept with these (`skybind.data.places`).
 """
 
 import errno
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from skybind.data.dataset import Dataset
 from skybind.data.lineage import growth_since, older_states
-from skybind.data.places import places_of, without_many
+from skybind.data.places import places_of, without_far, without_many
 from skybind.data.seen import PLACE, ROW, Observed
 from skybind.files import read_array, write_array
 from skybind.progress import progress_bar
@@ -36,8 +36,9 @@ _COMPARED = {
 _BY_TIME = ("photometry", "transient")
 #: Observations of fewer values than this may be the same by chance.
 LEAST = 5
-#: Significant digits of a feature that count; of each as many values have to differ as `LEAST`.
-DIGITS = 4
+#: A number of this many significant digits or fewer, such as a count, a flag or a magnitude of few,
+#: does not tell one object from another: similar stars have it too.
+COARSE = 5
 #: Observations that are read at a time where few are wanted.
 _SOME = 1024
 #: Why a place cannot be written to: it is read-only, forbidden or full.
@@ -169,23 +170,27 @@ def catalogued(
     modalities : iterable of sequence of str
         The columns that each modality reads.
     common : bool
-        Keep what very many objects share, such as a place-holder for a position: it tells nothing
-        of what has been seen, and need not be left out of what is looked for there.
+        Keep what very many objects share, such as a place-holder for a position, and rows that
+        objects far from each other share: they tell nothing of what has been seen, and need not be
+        left out of what is looked for there.
     """
     observations = set(dataset.schema.observations)
     flat = [[name for name in columns if name not in observations] for columns in modalities]
-    found = [(PLACE, places_of(dataset))]
-    found += [(ROW, row_hashes(dataset, own)) for own in flat if len(own) >= LEAST]
-    return found if common else [(kind, without_many(codes)) for kind, codes in found]
+    places = places_of(dataset)
+    rows = [row_hashes(dataset, own) for own in flat if len(own) >= LEAST]
+    if common:
+        return [(PLACE, places), *((ROW, codes) for codes in rows)]
+    kept = [without_many(without_far(codes, places)) for codes in rows]
+    return [(PLACE, without_many(places)), *((ROW, codes) for codes in kept)]
 
 
 def row_hashes(dataset: Dataset, columns: Sequence[str]) -> np.ndarray:
-    """Hash the numbers of some columns, rounded to `DIGITS` significant digits.
+    """Hash the numbers of some columns, in single precision.
 
     Returns
     -------
     ndarray of uint64, shape (n,)
-        0 for an object of which fewer than `LEAST` different numbers are known.
+        0 for an object whose numbers tell too little (`telling`).
     """
     names = sorted(columns)
     have = [name for name in names if name in dataset.schema.columns]
@@ -193,7 +198,7 @@ def row_hashes(dataset: Dataset, columns: Sequence[str]) -> np.ndarray:
     for table in dataset.iter_tables(have) if have else ():
         values = np.full((len(table), len(names)), np.nan)
         for name in have:
-            values[:, names.index(name)] = table[name].cast(pa.float64()).to_numpy()
+            values[:, names.index(name)] = table[name].cast(pa.float64(), safe=False).to_numpy()
         found.append(hash_numbers(names, values))
     return np.concatenate(found) if have else np.zeros(len(dataset), np.uint64)
 
@@ -208,33 +213,43 @@ def hash_numbers(names: Sequence[str], values: np.ndarray) -> np.ndarray:
         NaN where not known.
     """
     begun = hashlib.blake2b("\t".join(names).encode(), digest_size=8)
-    codes = _rounded(values)
-    ordered = np.sort(codes, axis=1)  # what is not known comes first
-    different = (np.diff(ordered, axis=1) != 0).sum(axis=1) + (ordered[:, 0] != _UNKNOWN)
+    single = _single(values)
     found = np.zeros(len(values), np.uint64)
-    for number in np.flatnonzero(different >= LEAST).tolist():
+    for number in np.flatnonzero(telling(values)).tolist():
         digest = begun.copy()
-        digest.update(codes[number].data)
+        digest.update(single[number].data)
         found[number] = int.from_bytes(digest.digest(), "little") or 1
     return found
 
 
-#: Stands for a number that is not known, among rounded ones.
-_UNKNOWN = np.iinfo(np.int64).min
+def telling(values: np.ndarray) -> np.ndarray:
+    """Return which rows of numbers no two objects share by chance, (n,) bool.
+
+    At least `LEAST` of their numbers differ, are not whole, and have more than `COARSE` significant
+    digits in single precision.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, f)
+        NaN where not known.
+    """
+    single = _single(values)
+    size = np.abs(np.nan_to_num(single)).astype(np.float64)
+    step = 10.0 ** (np.floor(np.log10(np.where(size > 0, size, 1))) - COARSE + 1)
+    rounded = (np.rint(size / step) * step).astype(np.float32)
+    fine = (rounded != size) & (size != np.rint(size))
+    ordered = np.sort(np.where(fine, single, np.nan), axis=1)  # what does not count comes last
+    first = np.isfinite(ordered[:, :1])
+    new = np.isfinite(ordered[:, 1:]) & (ordered[:, 1:] != ordered[:, :-1])
+    return np.asarray(np.hstack([first, new]).sum(axis=1) >= LEAST)
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
-    """Round numbers to `DIGITS` digits, through single precision: digits and exponent in one."""
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        values = values.astype(np.float32).astype(np.float64)
-        known = np.isfinite(values)
-        size = np.abs(np.where(known, values, 0))
-        exponent = np.floor(np.log10(np.where(size > 0, size, 1)))
-        digits = np.rint(size / 10.0 ** (exponent - DIGITS + 1))
-    over = digits >= 10**DIGITS  # such as 9.9999
-    digits, exponent = np.where(over, digits / 10, digits), exponent + over
-    codes = np.sign(np.where(known, values, 0)) * digits * 1000 + exponent
-    return np.where(known, np.where(size > 0, codes, 0), _UNKNOWN).astype(np.int64)
+def _single(values: np.ndarray) -> np.ndarray:
+    """Give numbers in single precision: one zero, and one NaN for all that is not known there."""
+    with np.errstate(over="ignore"):
+        single = values.astype("<f4") + np.float32(0)  # there is no negative zero left
+    single[~np.isfinite(single)] = np.nan
+    return single
 
 
 def stored_hashes(dataset: Dataset, root: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:

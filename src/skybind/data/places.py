@@ -77,6 +77,26 @@ def without_many(codes: np.ndarray) -> np.ndarray:
     return np.where(counts[inverse] > MOST_AT_ONE_PLACE, np.uint64(0), codes)
 
 
+def without_far(codes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Give codes with 0 for those that objects share which are not within `RADIUS` of each other.
+
+    Parameters
+    ----------
+    codes : ndarray of uint64, shape (n,)
+    places : ndarray of uint64, shape (n,)
+        Of the objects, as `packed` gives them; one without a position is far from none.
+    """
+    rows = np.flatnonzero((codes != 0) & (places != 0))
+    _, first, inverse = np.unique(codes[rows], return_index=True, return_inverse=True)
+    own, other = (unit_vectors(*_unpacked(places[some])) for some in (rows, rows[first[inverse]]))
+    far = np.linalg.norm(own - other, axis=1) > _chord(RADIUS)
+    return np.where(np.isin(codes, codes[rows[far]]), np.uint64(0), codes)
+
+
+def _chord(radius: float) -> float:
+    return float(2 * np.sin(radius * ARCSEC / 2))
+
+
 def _code(zone: np.ndarray, east: np.ndarray) -> np.ndarray:
     return (zone.astype(np.uint64) << np.uint64(_EAST + _UP)) | (
         east.astype(np.uint64) << np.uint64(_UP)
@@ -109,7 +129,7 @@ def _near(places: np.ndarray, among: np.ndarray, radius: float) -> np.ndarray:
             steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
             two = unit_vectors(*_unpacked(among[np.repeat(begin, counts) + steps]))
             apart = np.linalg.norm(own[one] - two, axis=1)
-            found[rows[one[apart <= 2 * np.sin(radius * ARCSEC / 2)]]] = True
+            found[rows[one[apart <= _chord(radius)]]] = True
     return found
 
 

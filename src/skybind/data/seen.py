@@ -16,6 +16,8 @@ TRAINED, VALIDATED = "trained", "validated"
 PLACE, ROW = "@place", "@row"
 #: Hashes of the rows of objects without a position.
 ALONE = "@row-alone"
+#: Hashes of the names of training objects of which an older skybind kept neither.
+OLDER = "@older"
 NONE = np.zeros(0, np.uint64)
 _NOBODY = np.zeros(0, str)
 #: Names that are hashed at a time.
@@ -95,7 +97,8 @@ class Seen:
         By role (`trained`, `validated`) and what is hashed: `id`, `cased` and `name` (plain names
         with case and without; the latter not of names that only case tells apart), the kind of an
         observation, or a row of a catalogue (`ROW`, and `ALONE`, those of objects without a
-        position). `PLACE` are the positions themselves. Sorted, each once.
+        position). `PLACE` are the positions themselves. `OLDER` are names of those that came from
+        a model which knew neither. Sorted, each once.
     """
 
     hashes: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
@@ -141,8 +144,14 @@ class Seen:
 
     @property
     def knows_places(self) -> bool:
-        """Whether positions were kept; a model of an older skybind has none."""
-        return (TRAINED, PLACE) in self.hashes
+        """Whether positions of all training objects were kept; an older skybind kept none."""
+        return (TRAINED, PLACE) in self.hashes and not len(self.unplaced)
+
+    @property
+    def unplaced(self) -> np.ndarray:
+        """Names' hashes of training objects of which neither position nor row was kept."""
+        known = (TRAINED, PLACE) in self.hashes
+        return self.hashes.get((TRAINED, OLDER), NONE) if known else self.trained_on
 
     @property
     def trained_on(self) -> np.ndarray:
@@ -150,10 +159,12 @@ class Seen:
         return self.hashes.get((TRAINED, "id"), NONE)
 
     def joined(self, others: Iterable["Seen"]) -> "Seen":
-        """Join what several have seen; what is not known of one is not known of all."""
+        """Join what several have seen; of which of it positions are not known is kept."""
         every = [self, *others]
         keys = {key for seen in every for key in seen.hashes}
-        return Seen({key: _once([s.hashes.get(key, NONE) for s in every]) for key in sorted(keys)})
+        made = {key: _once([s.hashes.get(key, NONE) for s in every]) for key in sorted(keys)}
+        unplaced = _once([seen.unplaced for seen in every])
+        return Seen(made | ({(TRAINED, OLDER): unplaced} if len(unplaced) else {}))
 
 
 def placed(observed: Observed, n: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """A run's targets predicted for any objects, by the training objects nearest to them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from skybind.files import array_hash, json_hash
 from skybind.ingest.given_rows import Given
 from skybind.models.leaks import WHAT, Twins, seen_twins, tell_likely
 from skybind.models.model import Model
+from skybind.models.taught import names_of
 from skybind.parquet import read_parquet, write_parquet
 from skybind.progress import step
 from skybind.runs.embedding import run_embedding
@@ -28,13 +29,12 @@ from skybind.runs.run import Run
 from skybind.runs.steps import run_model
 from skybind.shards import Shard, ShardFolder, remedy
 from skybind.tables import check_ending, write_table
-from skybind.texts import to_texts
 from skybind.version import __version__
 from skybind.words import nearest
 
 #: The table of one shard, and what its note says of it.
 _TABLE = "predicted.parquet"
-_COUNTS = ("known", "taught", "twins", "twin")
+_COUNTS = ("known", "taught", "twins", "twin", "likely", "alike")
 
 
 @dataclass
@@ -92,7 +92,7 @@ class _Asked:
 class _Found:
     """The table, and how many there are of what; `twin` is the first of the twins.
 
-    `likely` is what is to be said of objects of the run's own dataset that may be twins.
+    `likely` have a number and may be twins; `alike` is the first of them.
     """
 
     table: pa.Table
@@ -100,7 +100,8 @@ class _Found:
     taught: int
     twins: int
     twin: str
-    likely: str = ""
+    likely: int = 0
+    alike: str = ""
 
 
 def predict_table(
@@ -118,7 +119,8 @@ def predict_table(
     An object that has the name of a training object gets none, in another dataset too, and neither
     does one with its data or at its place under another name (`allow_twins`): it would be told its
     own number. Of the run's own objects one that is near a training object and has other values may
-    be another star: it gets a number and is told.
+    be another star, as may any that has its catalogue row at another place: such get a number and
+    are told.
 
     Parameters
     ----------
@@ -147,10 +149,14 @@ def predict_table(
 def _together(found: Sequence[_Found], asked: _Asked, notes: Sequence[str]) -> Predicted:
     """Put together what was found of objects that follow each other."""
     table = pa.concat_tables([one.table for one in found]).combine_chunks()
-    known, taught, twins = (
-        sum(getattr(one, what) for one in found) for what in ("known", "taught", "twins")
+    known, taught, twins, likely = (
+        sum(getattr(one, what) for one in found) for what in ("known", "taught", "twins", "likely")
     )
-    told = [*notes, *(one.likely for one in found if one.likely)]
+    told = list(notes)
+    if likely:
+        first = next(one.alike for one in found if one.likely)
+        some = f"{likely:,} of the {len(table):,} objects for a prediction (such as '{first}')"
+        told.append(tell_likely(some, "the run's training"))
     if twins:
         first = next(one.twin for one in found if one.twins)
         told.append(_tell_twins(twins, first, asked.allow_twins))
@@ -163,11 +169,7 @@ def _of_own(asked: _Asked) -> _Found:
     observed = observed_of(asked.run, np.arange(len(own)))
     twins = _taught_otherwise(asked.run, own.object_id, observed, None)
     found = _predict(asked, own, np.full(len(own), "", dtype=object), twins.sure)
-    likely = twins.likely & found.table[asked.target].is_valid().to_numpy()
-    if not likely.any():
-        return found
-    said = tell_likely(own.object_id, likely, "a prediction", "the run's training")
-    return replace(found, likely=said)
+    return _with_likely(found, asked, twins.likely | twins.moved)
 
 
 def _of_given(asked: _Asked, model: Model, given: Given, whole: Given | None = None) -> _Found:
@@ -179,16 +181,18 @@ def _of_given(asked: _Asked, model: Model, given: Given, whole: Given | None = N
     why = np.full(len(others), "", dtype=object)
     for name in asked.predict:
         why = np.where(given.reasons[name] == "", why, given.reasons[name])
-    among = None if whole is None else _names(whole)
+    among = None if whole is None else names_of(whole.dataset)
     observed = observed_in(given.dataset, model)
     twins = _taught_otherwise(asked.run, others.object_id, observed, among)
-    return _predict(asked, others, why, twins.either)
+    found = _predict(asked, others, why, twins.either)
+    return _with_likely(found, asked, twins.moved)
 
 
-def _names(given: Given) -> Iterator[np.ndarray]:
-    """Read the names of all objects, some at a time."""
-    for table in given.dataset.iter_tables([ID]):
-        yield to_texts(table[ID])
+def _with_likely(found: _Found, asked: _Asked, likely: np.ndarray) -> _Found:
+    """Count those that may be training objects and were given a number."""
+    given = np.flatnonzero(likely & found.table[asked.target].is_valid().to_numpy())
+    first = str(found.table[ID][int(given[0])]) if len(given) else ""
+    return replace(found, likely=len(given), alike=first)
 
 
 def _predict(
@@ -340,6 +344,7 @@ def _key(asked: _Asked, model: Model, given: Given) -> str:
             [asked.target, asked.fit, asked.predict, asked.allow_twins],
             run.config.evaluation.neighbours,
             given.dataset.fingerprint,
+            _COUNTS,
         ]
     )
 

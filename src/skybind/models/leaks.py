@@ -59,15 +59,30 @@ def tell_unknown(identity: Mapping[str, Any]) -> None:
     )
 
 
-def tell_older(seen: Seen, identity: Mapping[str, Any]) -> None:
-    """Say once that a model of an older skybind does not know where its training objects are."""
-    weights = str(identity.get("weights"))
-    if not len(seen.trained_on) or seen.knows_places or weights in _TOLD:
+def tell_older(seen: Seen, key: Any, of: str = "The model") -> None:
+    """Say once that it is not known where training objects are, or some, of an older skybind.
+
+    Parameters
+    ----------
+    seen : Seen
+    key : optional
+        What tells one model from another: its weights.
+    of : str
+        What has seen them.
+    """
+    n = len(seen.unplaced)
+    if not n or f"{of} {key}" in _TOLD:
         return
-    _TOLD.add(weights)
+    _TOLD.add(f"{of} {key}")
+    which = (
+        f"has weights of an older skybind, which kept neither positions nor catalogue rows of the "
+        f"{n:,} objects that these were trained on"
+        if (TRAINED, PLACE) in seen.hashes
+        else "is of an older skybind and keeps neither positions nor catalogue rows of its "
+        "training objects"
+    )
     say(
-        "The model is of an older skybind and keeps neither positions nor catalogue rows of its "
-        "training objects: under another name these are known by what that name and their "
+        f"{of} {which}: under another name these are known by what that name and their "
         "observations tell alone."
     )
 
@@ -124,16 +139,19 @@ class Twins:
         place or where one of the two has no position. Case counts where names of the objects'
         dataset, or of that of the seen objects, differ in nothing else.
     likely : ndarray of bool, shape (n,)
-        That are within 1 arcsec of a seen object, or elsewhere with its catalogue row; and nothing
-        else tells.
+        That are within 1 arcsec of a seen object, and nothing else tells.
+    moved : ndarray of bool, shape (n,)
+        That have the catalogue row of a seen object at another place, and nothing else tells. They
+        are told at most.
     """
 
     sure: np.ndarray
     likely: np.ndarray
+    moved: np.ndarray
 
     @property
     def either(self) -> np.ndarray:
-        """Both kinds."""
+        """Those that are sure and likely."""
         return self.sure | self.likely
 
 
@@ -164,7 +182,7 @@ def seen_twins(
     for role in _roles(purpose):
         alike |= held(names, seen.hashes.get((role, "name"), NONE))
     sure = alike & ~_told_apart((names, cased), alike, among)
-    likely = np.zeros(len(object_id), bool)
+    likely, moved = np.zeros((2, len(object_id)), bool)
     lost = ~placed(observed, len(object_id))
     for role in _roles(purpose):
         sure |= held(cased, seen.hashes.get((role, "cased"), NONE))
@@ -179,11 +197,13 @@ def seen_twins(
             else:
                 sure |= _same(own, known)
         sure |= row & (here | lost)
-        likely |= here | row
+        likely |= here
+        moved |= row
     new = np.ones(len(object_id), bool)
     for role in (TRAINED, VALIDATED):
         new &= ~held(hashes, seen.hashes.get((role, "id"), NONE))
-    return Twins(sure & new, likely & ~sure & new)
+    likely &= ~sure
+    return Twins(sure & new, likely & new, moved & ~sure & ~likely & new)
 
 
 def held(own: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -255,16 +275,17 @@ def refuse_twins(
                 "evaluation.allow_twins=true)."
             )
         say(f"{what}: what is measured on them is better than for objects it never saw.")
-    if same and twins.likely.any():
-        say(tell_likely(object_id, twins.likely, purpose, of))
+    told = twins.moved | twins.likely if same else twins.moved
+    if told.any():
+        say(tell_likely(_count(object_id, told, purpose), of))
 
 
-def tell_likely(object_id: np.ndarray, likely: np.ndarray, purpose: str, of: str) -> str:
-    """Say how many objects may be ones that something has seen under another name."""
+def tell_likely(objects: str, of: str) -> str:
+    """Say that some objects may be ones that something has seen under another name."""
     return (
-        f"{_count(object_id, likely, purpose)} are within 1 arcsec of an object that {of} has "
-        "seen, or have its catalogue row, and nothing else tells whether they are the same: if "
-        "they are, what is measured on them is too good."
+        f"{objects} are within 1 arcsec of an object that {of} has seen, or have its catalogue "
+        "row elsewhere, and nothing else tells whether they are the same: if they are, what is "
+        "measured on them is too good."
     )
 
 
@@ -292,7 +313,7 @@ def refuse_leak(
     LeakError
     """
     tell_unknown(identity)
-    tell_older(seen, identity)
+    tell_older(seen, identity.get("weights"))
     refuse_seen(object_id, seen, "this model", purpose, identity.get("split_hash"))
     refuse_twins(object_id, seen, "this model", purpose, observed, allow_twins, same=same)
 

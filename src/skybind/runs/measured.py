@@ -17,9 +17,10 @@ from skybind.data.lineage import lineage_of, was_in
 from skybind.data.seen import NONE, PLACE, ROW, TRAINED, VALIDATED, Observed, Seen, hash_ids
 from skybind.data.splits import Split
 from skybind.errors import DataError, LeakError
+from skybind.files import array_hash
 from skybind.models.binder import Binder
 from skybind.models.build import build_modalities
-from skybind.models.leaks import held, refuse_leak, refuse_twins, seen_twins
+from skybind.models.leaks import held, refuse_leak, refuse_twins, seen_twins, tell_older
 from skybind.models.model import Model
 from skybind.models.seen import read_seen
 from skybind.models.stored import read_note
@@ -203,6 +204,8 @@ def _of_its_dataset(run: "Run", identity: Mapping[str, Any]) -> bool:
 def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
     """Refuse before a training what a frozen backbone has seen under another name.
 
+    Of a backbone of an older skybind, which keeps no positions, that is said.
+
     Raises
     ------
     LeakError
@@ -210,6 +213,7 @@ def refuse_backbone_twins(run: "Run", binder: Binder) -> None:
     """
     allow = allows_twins(run)
     for name, encoder in binder.backboned.items():
+        tell_older(encoder.seen, array_hash(encoder.seen.trained_on), f"The backbone of '{name}'")
         for part, purpose in (("test", "testing"), ("validation", "validation")):
             rows = run.rows(part)
             same = was_in(run.dataset, encoder.dataset)
