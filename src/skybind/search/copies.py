@@ -5,17 +5,25 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from skybind.data.dataset import Dataset
-from skybind.data.fingerprints import LEAST, compared, hash_numbers
+from skybind.data.fingerprints import LEAST, compared, telling
 from skybind.ragged import Ragged
 from skybind.search.query import Query
 
-#: Values differ by no more than this share of their range where they are the same but for digits
-#: that were not written; noise and other stars differ by more.
-_DIGITS = 2e-3
-#: The same of times and wavelengths.
+#: Values that are the same but for digits that were not written differ by no more than this share
+#: of what they vary by: of the range of the middle 68 % of the values, or, for one far outside, of
+#: how far it is. So no outlier decides for the others; noise and other stars differ by more.
+_DIGITS = 5e-3
+#: The same of times and wavelengths, of their whole range.
 _AXIS = 1e-5
-#: Of the shorter of two that are the same at least this share of the values agrees.
+#: The same of the numbers of a catalogue, of each.
+_NUMBER = 5e-5
+#: Of the shorter of two that are the same at least this share of the values agrees, beyond what
+#: agrees by chance.
 _PART = 0.9
+#: Values that agree tell this many bits at least, counted by how many would by chance.
+_BITS = 20
+#: How often values are compared with others of the same observation, to know what chance does.
+_CHANCES = 8
 
 
 def copies_of(
@@ -111,10 +119,54 @@ def _same(one: Sequence[np.ndarray], two: Sequence[np.ndarray], axis: bool) -> b
         after = np.clip(np.searchsorted(long[0], short[0]), 1, len(long[0]) - 1)
         nearer = short[0] - long[0][after - 1] < long[0][after] - short[0]
         long = [values[after - nearer] for values in long]
-    shares = [_AXIS if axis else _DIGITS, *[_DIGITS] * (len(short) - 1)]
-    every = zip(short, long, shares, strict=True)
-    alike = [np.abs(a - b) <= share * np.ptp(a) for a, b, share in every]
-    return bool(np.logical_and.reduce(alike).mean() >= _PART)
+    near = np.ones(len(short[0]), bool)
+    if axis:
+        near = np.abs(short[0] - long[0]) <= _AXIS * np.ptp(short[0])
+        short, long = short[1:], long[1:]
+    return _agree(short, long, near)
+
+
+def _agree(one: Sequence[np.ndarray], two: Sequence[np.ndarray], near: np.ndarray) -> bool:
+    """Whether values agree, more than by chance; `near` are those at the same time.
+
+    What chance does, such as in an image that is blank but for one star, or in counts of few
+    photons, is what values do that are moved against each other.
+    """
+    off = [_tolerance(a, b) for a, b in zip(one, two, strict=True)]
+
+    def alike(by: int) -> np.ndarray:
+        every = zip(one, two, off, strict=True)
+        return np.logical_and.reduce([np.abs(a - np.roll(b, by)) <= most for a, b, most in every])
+
+    n = len(near)
+    shifts = np.unique(np.linspace(1, n - 1, _CHANCES).astype(int)).tolist()
+    agreeing = alike(0) & near
+    hits = sum(int(alike(by).sum()) for by in shifts)
+    chance = (hits + 1) / (n * len(shifts) + 1)
+    beyond = agreeing.mean() - chance >= _PART * (1 - chance)
+    return bool(beyond and -agreeing.sum() * np.log2(chance) >= _BITS)
+
+
+def _tolerance(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """How far values may be from each other that differ in written digits alone."""
+    low, middle, high = np.percentile(one, [16, 50, 84])
+    spread = high - low
+    steps = _written_step(one, spread), _written_step(two, spread)
+    rounding = 0.51 * max(steps) if steps[0] != steps[1] else 0.0  # the last digit of the coarser
+    return np.maximum(_DIGITS * np.maximum(spread, np.abs(one - middle)), rounding)
+
+
+def _written_step(values: np.ndarray, spread: float) -> float:
+    """Last decimal place to which all values are written, if that matters beside their spread."""
+    if not spread > 0:
+        return 0.0
+    first = int(np.floor(np.log10(spread)))
+    for place in (first, first - 1, first - 2):
+        step = 10.0**place
+        rounded = np.rint(values / step) * step
+        if np.array_equal(rounded.astype(np.float32), values.astype(np.float32)):
+            return step
+    return 0.0
 
 
 def _finite(fields: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -127,8 +179,7 @@ def _rows_alike(numbers: Mapping[str, float], dataset: Dataset, rows: np.ndarray
     names = sorted(numbers)
     if not names:
         return np.zeros(len(rows), bool)
-    wanted = hash_numbers(names, np.array([[numbers[name] for name in names]]))[0]
-    if not wanted:
-        return np.zeros(len(rows), bool)
     theirs = np.stack([_column(dataset, name, rows) for name in names], axis=1)
-    return np.asarray(hash_numbers(names, theirs) == wanted)
+    wanted = np.array([numbers[name] for name in names])
+    same = np.abs(theirs - wanted) <= _NUMBER * np.abs(wanted)
+    return np.asarray(same.all(axis=1) & telling(theirs))
