@@ -132,6 +132,8 @@ def test_what_agrees_by_chance_is_not_the_same():
     assert np.mean(counts == other) > 0.85
     assert not _same([time, counts], [time, other], axis=True)
     assert _same([time, counts], [time, counts], axis=True)
+    few = np.array([3.0, 1, 2, 1, 2])  # which many stars may have in five epochs
+    assert not _same([time[:5], few], [time[:5], few], axis=True)
     quiet = 15 + rng.normal(0, 0.004, (2, 200))
     assert not _same([time, np.round(quiet[0], 2)], [time, quiet[1]], axis=True)
 
