@@ -204,12 +204,13 @@ def test_steps_of_an_older_version_are_done_again(run, again, monkeypatch):
         ({"targets": ["period"]}, ["outliers", "importance", "map"]),
     ],
 )
-def test_steps_that_follow_a_key_of_the_evaluation_are_done_again(
-    run, again, monkeypatch, changes, steps
-):
-    other = run.config.evaluation.model_copy(update=changes)
-    monkeypatch.setattr(run, "config", run.config.model_copy(update={"evaluation": other}))
-    discover(run, OPTIONS, page=False)
+def test_steps_that_follow_a_key_of_the_evaluation_are_done_again(run, again, changes, steps):
+    before = {key: getattr(run.config.evaluation, key) for key in changes}
+    run.change_evaluation(**changes)
+    try:
+        discover(run, OPTIONS, page=False)
+    finally:
+        run.change_evaluation(**before)
     assert again == steps
 
 

@@ -58,7 +58,7 @@ def test_a_map_and_its_colours(served, run):
     np.testing.assert_array_equal(names[coded["value"].to_numpy()], run.class_names[rows])
     assert said["colours"] == [class_colour(code) for code in range(len(run.classes))]
     period = arrow(served, "column", map=name, name="period")["value"].to_numpy()
-    np.testing.assert_array_equal(period, run.dataset.column("period", rows).astype(np.float32))
+    np.testing.assert_array_equal(period, run.dataset.column("period", rows))
 
 
 def test_an_object_is_told_whole(served, run):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from skybind.errors import AlreadyDone, SkybindError
-from skybind.limits import at_most
 from skybind.printable import printable
 from skybind.progress import set_verbosity, task
 
@@ -132,6 +131,8 @@ def _with_common(
         max_file: str | None = None,
         **options: Any,
     ) -> Any:
+        from skybind.limits import at_most
+
         if quiet and verbose:
             raise SkybindError("--quiet and --verbose contradict each other: give one of them.")
         if quiet or verbose:

@@ -20,6 +20,8 @@ class ImportanceTable(Record):
     Rows are classes, columns combinations of modalities; all columns are about the same objects.
     """
 
+    left_out = frozenset({"notable", "average_notable"})
+
     classes: tuple[str, ...] = Field(..., description="The rows.")
     combinations: tuple[tuple[str, ...], ...] = Field(
         ..., description="The columns: singles first, then pairs, and so on."
@@ -40,7 +42,7 @@ class ImportanceTable(Record):
         None,
         description="`change` where chance makes such a difference less often than in one of "
         "twenty cases, else 0: of one seed by McNemar's exact test of the same objects, of several "
-        "by the test of pairs of seeds; null where an older skybind wrote them.",
+        "by the test of pairs of seeds; not known where an older skybind wrote them.",
     )
     average_notable: Counts | None = Field(
         None,

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skybind.errors import ConfigError, DataError
+from skybind.footers import SEAL
 from skybind.ingest.readers.hats import catalogue_folder, is_hats, unplaced_files
 from skybind.parquet import read_footer
 from skybind.progress import say
@@ -133,7 +134,9 @@ def _schema_of(catalog: Lsdb) -> pa.Schema:
         field = stated.field(own.name) if own.name in stated.names else pa.field(own.name, kind)
         # a column of that name that LSDB was told to make of something else states nothing
         fields.append(field if _small(field.type) == kind else pa.field(own.name, kind))
-    return pa.schema(fields, metadata=stated.metadata)
+    # a footer's seal says nothing of what was read
+    said = {key: text for key, text in (stated.metadata or {}).items() if key != SEAL}
+    return pa.schema(fields, metadata=said or None)
 
 
 def _small(kind: pa.DataType) -> pa.DataType:
