@@ -65,7 +65,7 @@ class CurvePieces(Pieces):
             for column, values in head.columns.items():
                 if values.dtype == bool:
                     table.columns[column] = table.columns[column].astype(bool)
-            table.units, table.known, table.notes = dict(head.units), head.known, head.notes
+            table.units, table.known, table.notes = dict(head.units), head.known, [*head.notes]
             table.inferred = head.inferred
             yield table
 

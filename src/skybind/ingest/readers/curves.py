@@ -121,9 +121,7 @@ def flag_column(table: Table, name: str) -> np.ndarray:
         If it holds a word that says neither.
     """
     if name not in table.columns:
-        note = f"it has no column '{name}', so nothing is left out by that flag"
-        if note not in table.notes:  # which the pieces of a large table share
-            table.notes.append(note)
+        table.notes.append(f"it has no column '{name}', so nothing is left out by that flag")
         return np.zeros(len(table), bool)
     values = table.columns[name]
     if values.dtype.kind == "O":

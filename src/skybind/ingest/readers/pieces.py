@@ -191,7 +191,7 @@ class Pieces:
             if values.dtype == bool:
                 table.columns[name] = table.columns[name].astype(bool)
         table.units, table.known, table.first = self.head.units, self.head.known, first
-        table.notes = self.head.notes
+        table.notes = [*self.head.notes]  # what is said of a piece is not said of the whole
         return table
 
     def _unified(self, one: pa.Schema, other: pa.Schema) -> pa.Schema:
