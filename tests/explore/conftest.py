@@ -218,3 +218,19 @@ def opened_page(browser, address, **options):
     assert [error for error in errors if error != refused] == []
     assert opened.evaluate("window.hacked") is None
     context.close()
+
+
+def keep_and_open(page, name):
+    """Keep the objects of short periods under a name, and open them by it; gives how many."""
+    page.fill("#condition", "period < 0.5")
+    page.press("#condition", "Enter")
+    page.wait_for_selector("#kept form")
+    n = page.get_attribute("#side", "data-selected")
+    page.get_by_label("Name of the selection").fill(name)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"[data-kept='{name}']")
+    page.get_by_role("button", name="clear").click()
+    page.wait_for_selector("#side:not([data-selected])")
+    page.locator(f"[data-kept='{name}'] .link").click()
+    page.wait_for_selector(f"#side[data-selected='{n}']")
+    return n

@@ -172,20 +172,10 @@ def _listeners(page):
 
 
 def test_on_the_page(browser, judged, kept):
-    from tests.explore.conftest import opened_page
+    from tests.explore.conftest import keep_and_open, opened_page
 
     with opened_page(browser, judged.address) as page:
-        page.fill("#condition", "period < 0.5")
-        page.press("#condition", "Enter")
-        page.wait_for_selector("#kept form")
-        n = page.get_attribute("#side", "data-selected")
-        page.get_by_label("Name of the selection").fill("short")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("[data-kept='short']")
-        page.get_by_role("button", name="clear").click()
-        page.wait_for_selector("#side:not([data-selected])")
-        page.locator("[data-kept='short'] .link").click()
-        page.wait_for_selector(f"#side[data-selected='{n}']")
+        keep_and_open(page, "short")
         page.get_by_role("button", name="Compare the two").click()
         page.wait_for_selector("#apart")
         assert "period" in page.inner_text("#apart")

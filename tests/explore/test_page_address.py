@@ -8,7 +8,7 @@ import pytest
 
 from skybind.embeddings.store import Embeddings
 from skybind.runs.run import Run
-from tests.explore.conftest import opened_page
+from tests.explore.conftest import keep_and_open, opened_page
 
 
 @pytest.fixture(scope="module")
@@ -213,17 +213,7 @@ def test_an_object_cannot_be_drawn_as_an_address_likes(browser, observed):
 
 def test_a_kept_selection_and_a_comparison_have_an_address(browser, judged):
     with opened_page(browser, judged.address) as page:
-        page.fill("#condition", "period < 0.5")
-        page.press("#condition", "Enter")
-        page.wait_for_selector("#kept form")
-        n = page.get_attribute("#side", "data-selected")
-        page.get_by_label("Name of the selection").fill("shorties")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("[data-kept='shorties']")
-        page.get_by_role("button", name="clear").click()
-        page.wait_for_selector("#side:not([data-selected])")
-        page.locator("[data-kept='shorties'] .link").click()
-        page.wait_for_selector(f"#side[data-selected='{n}']")
+        n = keep_and_open(page, "shorties")
         opened = {"how": "kept", "select": "shorties"}
         assert opened.items() <= told(page).items()
         page.get_by_role("button", name="Compare the two").click()

@@ -141,11 +141,8 @@ def test_of_a_dataset_that_grew_only_what_is_touched_is_computed(world, tmp_path
     assert len([path for path in tmp_path.glob("spectrum-features-*") if path.is_dir()]) == 1
 
 
-def test_interrupted_with_other_rows_to_compute_nothing_is_left_out(world, tmp_path, monkeypatch):
-    _, source, binder = world
-    spectra = source.prepared["spectrum"]
-    given = (binder.backboned["spectrum"], source.modalities["spectrum"])
-    views = Views(2, np.arange(60), 1)
+def interrupt(patch):
+    """Let the fifth call for features be interrupted; gives a list that grows with the calls."""
     real, calls = module._features, []
 
     def dies(*arguments):
@@ -154,8 +151,17 @@ def test_interrupted_with_other_rows_to_compute_nothing_is_left_out(world, tmp_p
             raise KeyboardInterrupt
         return real(*arguments)
 
+    patch.setattr(module, "_features", dies)
+    return calls
+
+
+def test_interrupted_with_other_rows_to_compute_nothing_is_left_out(world, tmp_path, monkeypatch):
+    _, source, binder = world
+    spectra = source.prepared["spectrum"]
+    given = (binder.backboned["spectrum"], source.modalities["spectrum"])
+    views = Views(2, np.arange(60), 1)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_features", dies)
+        interrupt(patch)
         with pytest.raises(KeyboardInterrupt):  # of all rows, for there is nothing to take over
             cached_features(*given, spectra, tmp_path, fingerprint="grown", views=views)
     young = taken(spectra, np.arange(70))
@@ -183,15 +189,7 @@ def test_options_that_leave_no_trace_in_the_weights_count(world):
 
 def test_interrupted_it_goes_on_with_the_same_numbers(world, tmp_path, monkeypatch):
     whole = cache(world, tmp_path / "whole").arrays["features"]
-    real, calls = module._features, []
-
-    def dies(*arguments):
-        calls.append(1)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    monkeypatch.setattr(module, "_features", dies)
+    calls = interrupt(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         cache(world, tmp_path / "cut")
     resumed = cache(world, tmp_path / "cut").arrays["features"]
