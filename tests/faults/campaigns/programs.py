@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,10 @@ COMMANDS = {
 class Stage:
     """The folder that every try starts from, and what undisturbed commands make there."""
 
-    def __init__(self, top: Path) -> None:
-        self.top, self.start = top, top / "start"
+    def __init__(self) -> None:
+        self._kept = tempfile.TemporaryDirectory(prefix="faults-")  # until this process ends
+        self.top = Path(self._kept.name)
+        self.start = self.top / "start"
         self.start.mkdir()
         status, said = Program(self.start, "simulate stars stars -n 24 -q").finish()
         assert status == 0, said
@@ -97,6 +100,12 @@ class Stage:
         folder = Path(tempfile.mkdtemp(dir=self.top))
         shutil.copytree(self.start, folder, dirs_exist_ok=True)
         return folder
+
+
+@cache
+def _stage() -> Stage:
+    """Return the stage, which all campaigns of this process share: it takes half a minute."""
+    return Stage()
 
 
 #: What a harm is, and the limit under which the program starts.
@@ -141,13 +150,12 @@ def _tries(
     seed: int, numbers: Iterable[int]
 ) -> Iterator[tuple[int, np.random.Generator, Stage, str, bool, Path]]:
     """Give each try its generator, the stage, its command, whether Python starts, and a folder."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as top:
-        stage = Stage(Path(top))
-        for number in numbers:
-            name = sorted(COMMANDS)[number % len(COMMANDS)]
-            rng = np.random.default_rng([seed, number])
-            whole = bool(rng.random() < SHARE) or number < WHOLE
-            yield number, rng, stage, name, whole, stage.fresh()
+    stage = _stage()
+    for number in numbers:
+        name = sorted(COMMANDS)[number % len(COMMANDS)]
+        rng = np.random.default_rng([seed, number])
+        whole = bool(rng.random() < SHARE) or number < WHOLE
+        yield number, rng, stage, name, whole, stage.fresh()
 
 
 def _growth(rng: np.random.Generator, folder: Path, whole: bool) -> Harm:
