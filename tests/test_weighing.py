@@ -9,6 +9,7 @@ from skybind import limits
 from skybind.errors import DataError
 from skybind.parquet import open_parquet, read_parquet, write_parquet
 from skybind.weighing import Weigher
+from tests import bombs
 from tests.bombs import little_memory, restate, words, write_bomb
 from tests.broken import expect_one_sentence
 
@@ -45,6 +46,19 @@ def test_bombs_of_every_kind(kind, tmp_path):
         expect_one_sentence(caught.value)
     if kind in ("words", "lies"):
         assert read_parquet(path, ["x"]).num_rows == 10**6
+
+
+def test_columns_that_are_read_one_by_one_swell_together(tmp_path, monkeypatch):
+    """Each may be read, as it is much less than the whole file; whoever reads all gets gigabytes."""
+    path = tmp_path / "a.parquet"
+    many = pa.schema([pa.field("object_id", pa.string())] + [(f"x{i}", "f8") for i in range(40)])
+    monkeypatch.setattr(bombs, "ZEROS", ROWS)
+    monkeypatch.setattr(limits, "FREE", 10**5)
+    write_bomb(path, "zeros", many)
+    assert 8 * ROWS < limits.RATIO * path.stat().st_size < 40 * 8 * ROWS
+    for read in (lambda: read_parquet(path, ["x7"]), lambda: open_parquet(path).read(["x7"])):
+        with pytest.raises(DataError, match=r"a\.parquet would take 9\.6 MB or more from"):
+            read()
 
 
 def test_text_in_lists(tmp_path):

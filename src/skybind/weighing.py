@@ -88,8 +88,9 @@ class Weigher:
         self.on_disk = _length(source)
         self._schema = metadata.schema
         self._found: dict[tuple[str, ...] | None, list[int]] = {}
+        self._row = 0
         if like is not None and self._schema.equals(like._schema):
-            self._schema, self._found = like._schema, like._found
+            self._schema, self._found, self._row = like._schema, like._found, like._row
         self._leaves: dict[tuple[int, int], Leaf] = {}
 
     def leaves(
@@ -148,6 +149,7 @@ class Weigher:
         pyarrow.ArrowInvalid
             See `leaves`.
         """
+        self._check_whole(self.metadata.num_rows)
         leaves = self.leaves(columns, groups)
         with suppress(DataError):
             return self._judge(leaves, [leaf.most for leaf in leaves], at_once)
@@ -193,7 +195,14 @@ class Weigher:
         rows = [self.metadata.row_group(group).num_rows for group in self._groups(None)]
         if min(rows, default=0) < 0 or sum(rows) != self.metadata.num_rows:
             raise pa.ArrowInvalid("its row groups do not have as many rows as it says")
-        check_table(8.0 * sum(rows), self.on_disk, self.name, at_once=False)
+        self._check_whole(sum(rows))
+
+    def _check_whole(self, rows: int) -> None:
+        """Refuse a file whose numbers swell too much together: columns are read one by one."""
+        if not self._row:
+            every = (self._schema.column(place) for place in range(len(self._schema)))
+            self._row = max(8, sum(map(_least, every)))
+        check_table(float(self._row) * rows, self.on_disk, self.name, at_once=False)
 
     def by_words(self, leaf: Leaf) -> float:
         """Return the most that text takes, by the longest word of its dictionary."""
@@ -261,7 +270,7 @@ class Weigher:
             pages = pages_of(read, start, start + packed, chunk.num_values)
         else:  # numbers take what their number says
             pages = NONE
-        width = column.length if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, 8)
+        width = _width(column)
         values = max(chunk.num_values, group.num_rows, pages.values)
         size = max(chunk.total_uncompressed_size, pages.size, values * width)
         most = max(float(size), pages.written_out + values * width) if text else float(size)
@@ -295,6 +304,18 @@ def _fits(said: dict[int, Any], column: pq.ColumnSchema) -> bool:
     lengths = [(2, column.max_repetition_level), (3, column.max_definition_level)]
     lists = all(len(sizes.get(key, [])) in (0, most + 1) for key, most in lengths)
     return lists and 8 not in said and (1 not in sizes or column.physical_type == "BYTE_ARRAY")
+
+
+def _width(column: pq.ColumnSchema) -> int:
+    """Bytes of a number of a column, or of the place of a text."""
+    kind = column.physical_type
+    return int(column.length) if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, 8)
+
+
+def _least(column: pq.ColumnSchema) -> int:
+    """Bytes that a row takes at least of a column: lists may be empty, text one and the same."""
+    lists = column.max_repetition_level > 0
+    return 0 if lists or column.physical_type == "BYTE_ARRAY" else _width(column)
 
 
 def inside(path: str, name: str) -> bool:
