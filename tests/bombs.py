@@ -1,5 +1,6 @@
 """Small Parquet files that stand for gigabytes, in the place of files of skybind's own."""
 
+import base64
 import resource
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,10 +33,11 @@ def write_bomb(path: Path, kind: str, schema: pa.Schema) -> None:
     kind : str
         `words`, `lies` (the same, and the footer says little of it), `zeros` or `rows`.
     schema : Schema
-        Nested columns are null.
+        Nested columns are null; lists of one length are, too, and Arrow is told that they are such.
     """
     text = kind in ("words", "lies")
     n = {"zeros": ZEROS, "rows": 1234}.get(kind, TIMES)
+    fixed = any(map(pa.types.is_fixed_size_list, schema.types))
     columns: dict[str, Any] = {}
     made: dict[pa.DataType, pa.Array] = {}  # columns of one kind share their memory
     for field in schema:
@@ -43,6 +45,8 @@ def write_bomb(path: Path, kind: str, schema: pa.Schema) -> None:
         if plain not in made:
             if text and pa.types.is_string(plain):
                 made[plain] = words(n)
+            elif pa.types.is_fixed_size_list(plain):
+                made[plain] = pa.nulls(n, pa.list_(plain.value_type))
             elif pa.types.is_nested(plain) or pa.types.is_string(plain):
                 made[plain] = pa.nulls(n, plain)
             else:
@@ -55,12 +59,29 @@ def write_bomb(path: Path, kind: str, schema: pa.Schema) -> None:
     ) as writer:  # fmt: skip
         writer.write_table(table, row_group_size=n)
         writer.add_key_value_metadata(schema.metadata or {})
+        if fixed:
+            writer.add_key_value_metadata(stored(schema))
     if kind == "rows":
         restate(path, {n: ROWS})
     if kind == "lies":
         group = pq.read_metadata(path).row_group(0)
         chunks = [group.column(i) for i in range(group.num_columns)]
         restate(path, {c.total_uncompressed_size: 20 for c in chunks})
+
+
+def stored(schema: pa.Schema) -> dict[str, str]:
+    """Tell Arrow of which types the columns of a file were."""
+    plain = schema.remove_metadata().serialize().to_pybytes()
+    return {"ARROW:schema": base64.b64encode(plain).decode()}
+
+
+def write_missing_lists(path: Path, n: int, length: int) -> None:
+    """Write n missing lists of so many numbers, which take nothing on disk."""
+    told = pa.schema([("id", pa.int8()), ("word", pa.list_(pa.float32(), length))])
+    table = pa.table({"id": np.zeros(n, np.int8), "word": pa.nulls(n, pa.list_(pa.float32()))})
+    with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(stored(told))
 
 
 def restate(path: Path, numbers: Mapping[int, int]) -> None:

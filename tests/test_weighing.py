@@ -10,7 +10,7 @@ from skybind.errors import DataError
 from skybind.parquet import open_parquet, read_parquet, write_parquet
 from skybind.weighing import Weigher
 from tests import bombs
-from tests.bombs import little_memory, restate, words, write_bomb
+from tests.bombs import little_memory, restate, words, write_bomb, write_missing_lists
 from tests.broken import expect_one_sentence
 
 SCHEMA = pa.schema({"object_id": pa.string(), "part": pa.string(), "x": pa.float64()})
@@ -49,7 +49,7 @@ def test_bombs_of_every_kind(kind, tmp_path):
 
 
 def test_columns_that_are_read_one_by_one_swell_together(tmp_path, monkeypatch):
-    """Each may be read, as it is much less than the whole file; whoever reads all gets gigabytes."""
+    """Each alone may be read, as its file is not much smaller; whoever reads all gets gigabytes."""
     path = tmp_path / "a.parquet"
     many = pa.schema([pa.field("object_id", pa.string())] + [(f"x{i}", "f8") for i in range(40)])
     monkeypatch.setattr(bombs, "ZEROS", ROWS)
@@ -59,6 +59,36 @@ def test_columns_that_are_read_one_by_one_swell_together(tmp_path, monkeypatch):
     for read in (lambda: read_parquet(path, ["x7"]), lambda: open_parquet(path).read(["x7"])):
         with pytest.raises(DataError, match=r"a\.parquet would take 9\.6 MB or more from"):
             read()
+
+
+@pytest.mark.parametrize(("n", "length"), [(10**6, 128), (3, 2**30)])
+def test_missing_vectors_take_room_in_memory(n, length, tmp_path):
+    path = tmp_path / "a.parquet"
+    write_missing_lists(path, n, length)
+    reads = [
+        lambda: read_parquet(path),
+        lambda: read_parquet(path, ["word"]),
+        lambda: open_parquet(path).read(["word"]),
+    ]
+    for read in reads:
+        with (
+            little_memory(3e8),
+            pytest.raises(DataError, match=r"a\.parquet would take (512 MB|12)"),
+        ):
+            read()
+    assert read_parquet(path, ["id"]).num_rows == n
+
+
+def test_embeddings_of_objects_that_mostly_have_none_pass(tmp_path):
+    """Of a modality that few objects have: their names stand in the file, vectors do not."""
+    path = tmp_path / "a.parquet"
+    told = pa.schema([("object_id", pa.string()), ("spectrum", pa.list_(pa.float32(), 4096))])
+    table = pa.table({"object_id": names(), "spectrum": pa.nulls(ROWS, pa.list_(pa.float32()))})
+    with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(bombs.stored(told))
+    assert max(limits.FREE, 1000 * path.stat().st_size) < 4 * 4096 * ROWS
+    Weigher(path, pq.read_metadata(path), "a").check()
 
 
 def test_text_in_lists(tmp_path):

@@ -92,6 +92,21 @@ def check_table(size: float, on_disk: int, what: str, at_once: bool = True) -> N
         raise DataError(_refusal(size, on_disk, what, MOST, swells))
 
 
+def check_filled(size: float, rows: int, on_disk: int, what: str, at_once: bool = True) -> None:
+    """Refuse lists of one length in a table of skybind's own that would take too much memory.
+
+    Where an object has none (no vector of a modality), Arrow writes zeros, so that such a column
+    may swell without limit. But its object has a name, which takes a byte or more.
+
+    Raises
+    ------
+    DataError
+    """
+    large = at_once and size > max(MOST, TABLE * on_disk)
+    if size > max(FREE, _set_limit() or 0) and (rows > on_disk or large):
+        raise DataError(_refusal(size, on_disk, what, MOST, False))
+
+
 def check_declared(size: float, on_disk: int, what: str) -> None:
     """Refuse a part of what is read in pieces that would take too much memory by itself.
 

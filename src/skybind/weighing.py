@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from skybind.errors import DataError
 from skybind.footers import footer_of, verify_footer
-from skybind.limits import FREE, check_table
+from skybind.limits import FREE, check_filled, check_table
 from skybind.pages import NONE, PREFIXES, Pages, Read, longest_word, pages_of
 from skybind.thrift import read_struct
 
@@ -48,6 +48,9 @@ class Leaf(NamedTuple):
         Whether one row may hold nearly all of it: text and lists.
     flat : bool
         Whether each row holds one value of it.
+    filled : int
+        Bytes that it takes in lists of one length, which Arrow writes out where they are missing;
+        of other columns 0.
     pages : Pages
     """
 
@@ -60,7 +63,13 @@ class Leaf(NamedTuple):
     text: bool
     ragged: bool
     flat: bool
+    filled: int
     pages: Pages
+
+    @property
+    def taken(self) -> int:
+        """Bytes that it takes at least where it is read."""
+        return max(self.size, self.filled)
 
 
 class Weigher:
@@ -89,6 +98,7 @@ class Weigher:
         self._schema = metadata.schema
         self._found: dict[tuple[str, ...] | None, list[int]] = {}
         self._row = 0
+        self._lengths: list[int] = []
         if like is not None and self._schema.equals(like._schema):
             self._schema, self._found, self._row = like._schema, like._found, like._row
         self._leaves: dict[tuple[int, int], Leaf] = {}
@@ -230,12 +240,15 @@ class Weigher:
         return max(far, leaf.size)
 
     def _judge(self, leaves: Sequence[Leaf], sizes: Sequence[float], at_once: bool) -> float:
-        total = sum(sizes)
+        total, filled = sum(sizes), sum(leaf.filled for leaf in leaves)
         check_table(total, self.on_disk, self.name, at_once)
+        # vectors that are missing take room in memory and none on disk, but their objects' names do
+        check_filled(filled, self.metadata.num_rows, self.on_disk, self.name, at_once)
         if not at_once:  # one row may hold nearly all of the text and lists of its group
             groups: dict[int, float] = {}
             for leaf, size in zip(leaves, sizes, strict=True):
-                groups[leaf.group] = groups.get(leaf.group, 0.0) + size * leaf.ragged
+                own = size * leaf.ragged
+                groups[leaf.group] = groups.get(leaf.group, 0.0) + own
             largest = max(groups.values(), default=0.0)
             check_table(largest, self.on_disk, f"A row group of {self.name}")
         return total
@@ -273,11 +286,19 @@ class Weigher:
         width = _width(column)
         values = max(chunk.num_values, group.num_rows, pages.values)
         size = max(chunk.total_uncompressed_size, pages.size, values * width)
+        filled = self._length_of(place) * group.num_rows * width
         most = max(float(size), pages.written_out + values * width) if text else float(size)
         return Leaf(
             chunk.path_in_schema, number, place, size, most, values, text, text or lists,
-            "." not in chunk.path_in_schema and not lists, pages,
+            "." not in chunk.path_in_schema and not lists, filled, pages,
         )  # fmt: skip
+
+    def _length_of(self, place: int) -> int:
+        """Give the length of all lists of a column, where Arrow was told that it is one; else 0."""
+        if not self._lengths:
+            arrow = self._schema.to_arrow_schema()
+            self._lengths = [own for kind in arrow.types for own in _lengths(kind, 1)]
+        return self._lengths[place]
 
     @contextmanager
     def _reading(self) -> Iterator[Read]:
@@ -316,6 +337,23 @@ def _least(column: pq.ColumnSchema) -> int:
     """Bytes that a row takes at least of a column: lists may be empty, text one and the same."""
     lists = column.max_repetition_level > 0
     return 0 if lists or column.physical_type == "BYTE_ARRAY" else _width(column)
+
+
+def _lengths(kind: pa.DataType, length: int) -> Iterator[int]:
+    """Give of each column that a type is stored as the length of its lists; see `_length_of`."""
+    if isinstance(kind, pa.BaseExtensionType):
+        yield from _lengths(kind.storage_type, length)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _lengths(field.type, length)
+    elif pa.types.is_fixed_size_list(kind):
+        yield from _lengths(kind.value_type, length * kind.list_size)
+    elif pa.types.is_map(kind):
+        yield from (0 for part in (kind.key_type, kind.item_type) for _ in _lengths(part, 0))
+    elif pa.types.is_nested(kind):  # lists of any length
+        yield from _lengths(kind.value_type, 0)
+    else:
+        yield length if length > 1 else 0
 
 
 def inside(path: str, name: str) -> bool:

@@ -5,10 +5,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from skybind import limits
 from skybind.errors import DataError
 from skybind.ingest.readers.hats import hats_table
 from skybind.ingest.readers.weighed import WeighedParquet
 from skybind.limits import FREE, at_most
+from tests.bombs import little_memory, write_missing_lists
 from tests.broken import expect_one_sentence
 
 #: Together they make more than what is free.
@@ -58,6 +60,27 @@ def test_bombs_of_every_kind(kind, tmp_path):
                 sum(1 for _ in read())
             expect_one_sentence(caught.value)
         assert file.read(["id"]).column_names == ["id"]
+
+
+def test_missing_lists_of_one_length_take_room_in_memory(tmp_path):
+    path = tmp_path / "x.parquet"
+    write_missing_lists(path, 3, 2**30)
+    for source in (path, path.read_bytes()):
+        file = WeighedParquet(source, "x.parquet")
+        for read in (file.read, file.iter_batches):
+            with pytest.raises(DataError, match=r"x\.parquet would take 12\.9 GB .* allow it by"):
+                sum(1 for _ in read())
+        assert file.read(["id"]).num_rows == 3
+
+
+def test_few_rows_are_read_at_a_time_where_missing_lists_are_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "RATIO", 10**7)
+    path = tmp_path / "x.parquet"
+    write_missing_lists(path, 400, 10**6)  # 1.6 GB
+    with little_memory(1e9):
+        sizes = [len(batch) for batch in WeighedParquet(path, "x.parquet").iter_batches()]
+    assert sum(sizes) == 400
+    assert max(sizes) < 20
 
 
 def test_what_is_long_once_is_read_as_it_is(tmp_path):

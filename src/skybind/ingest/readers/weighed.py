@@ -101,7 +101,7 @@ class WeighedParquet(pq.ParquetFile):
         """Read row groups; see `pyarrow.parquet.ParquetFile`."""
         whole = len(row_groups) == self.metadata.num_row_groups
         self.unpacked(columns, at_once=whole)
-        sizes = [leaf.size for leaf in self._weigher.leaves(columns, row_groups)]
+        sizes = [leaf.taken for leaf in self._weigher.leaves(columns, row_groups)]
         check_size(sum(sizes), self.on_disk, self._said)
         texts, rows = self._care(row_groups, columns, 1 << 16)
         if not texts and rows == 1 << 16:
@@ -130,7 +130,7 @@ class WeighedParquet(pq.ParquetFile):
         for group in groups:
             leaves = self._weigher.leaves(columns, [group])
             n = max(self.metadata.row_group(group).num_rows, 1)
-            rows = min(rows, max(1, int(_STEP // max(sum(leaf.size for leaf in leaves) / n, 1))))
+            rows = min(rows, max(1, int(_STEP // max(sum(leaf.taken for leaf in leaves) / n, 1))))
             for leaf in leaves:
                 if LENGTHS in leaf.pages.encodings:
                     written.add(leaf.path)
@@ -199,7 +199,7 @@ def unpacked_by(
             leaves = weigher.leaves(columns, [group])
         except pa.ArrowInvalid:  # damaged, which costs nothing but this group: who reads it is told
             continue
-        whole += sum(leaf.size for leaf in leaves)
+        whole += sum(leaf.taken for leaf in leaves)
         largest = max(largest, sum(leaf.size for leaf in leaves if leaf.ragged))
     size = max(float(whole), 8.0 * said.num_rows * number)
     check_size(size, on_disk, name, at_once)
