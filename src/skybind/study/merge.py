@@ -15,7 +15,7 @@ from skybind.config.written import plain_yaml
 from skybind.data.dataset import Dataset
 from skybind.errors import ConfigError, DataError, quoted
 from skybind.evaluation.records import Importance, Metrics, read_metrics
-from skybind.files import json_hash, raise_of_machine, write_text
+from skybind.files import json_hash, raise_of_machine
 from skybind.locks import alone, waiting_for
 from skybind.measures.importance import mean_importance
 from skybind.runs.checks import differences
@@ -26,6 +26,7 @@ from skybind.study.chosen import CHOSEN, Chosen, read_chosen
 from skybind.study.layout import StudyPaths
 from skybind.study.options import StudyOptions
 from skybind.study.units import Notes
+from skybind.study.marks import refuse_cut, write_whole
 from skybind.words import nearest
 
 #: The search of the pre-training's hyper-parameters; those of classifiers have their names.
@@ -100,8 +101,8 @@ class Study:
                 cls.refuse_others(folder)
             if write:
                 for name, config in configs.items():
-                    _write(paths.configuration(name), dump_config(config))
-                _write(paths.options, _dump(options))
+                    write_whole(paths.configuration(name), dump_config(config))
+                write_whole(paths.options, _dump(options))
         return cls(folder, options, configs)
 
     @staticmethod
@@ -130,6 +131,7 @@ class Study:
         paths = StudyPaths(folder)
         if not paths.options.exists():
             raise DataError(f"There is no study in {folder}: begin one with 'skybind study'.")
+        refuse_cut(paths.options)
         try:
             raw = plain_yaml(paths.options.read_text("utf-8"))
         except (UnicodeDecodeError, OSError, yaml.YAMLError) as error:
@@ -139,6 +141,8 @@ class Study:
                 "again in another folder."
             ) from error
         options = validate(StudyOptions, raw, str(paths.options))
+        for name in options.configurations:
+            refuse_cut(paths.configuration(name))
         configs = {n: load_config(paths.configuration(n)) for n in options.configurations}
         return cls(folder, options, configs)
 
@@ -391,9 +395,3 @@ def _moved(old: Study, options: StudyOptions) -> bool:
 def _dump(options: StudyOptions) -> str:
     raw = options.model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump(raw, sort_keys=False, allow_unicode=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a text, unless it stands there."""
-    if not path.exists() or path.read_text("utf-8") != text:
-        write_text(path, text)

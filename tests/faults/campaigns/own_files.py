@@ -42,8 +42,11 @@ from tests.faults.made import (
 #: Files that skybind writes and never reads, that people read or may mend (the journal of
 #: judgements), or that are another's format without checksums (properties of HATS).
 _FOR_PEOPLE = (".html", ".csv", ".png", ".svg", ".vot", ".jsonl", ".properties")
-#: Files that are made again when they are asked for.
-_MAY_GO = re.compile(r"/prepared/observations-|/classes\.parquet$|/quarantine\.parquet$")
+#: Files that are made again when they are asked for, and the state of embeddings: without it they
+#: are taken for those of the dataset as the run began, and made again where that has grown since.
+_MAY_GO = re.compile(
+    r"/prepared/observations-|/classes\.parquet$|/quarantine\.parquet$|/embeddings/state\.json$"
+)
 
 
 def files_of(folder: Path) -> list[str]:
