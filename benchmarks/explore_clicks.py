@@ -57,6 +57,15 @@ SHORT = [
 ]
 #: Seconds after which a deed is taken for one that hangs.
 HANGS = 90
+#: What Chromium keeps of the answers to a page for the tools of developers, of which playwright is
+#: one [bytes]: without these a page of objects does not grow. It is filled after every load, so
+#: that it does not look like growth until it is full.
+KEPT = 210e6
+FILL = """async (bytes) => {
+  const address = document.querySelector("script[src]").src;
+  for (let n = 0; n < bytes; )
+    n += (await (await fetch(`${address}?${n}`, { cache: "no-store" })).text()).length;
+}"""
 #: Deeds that are told before a fault, and after how many the page is looked at when it is at rest.
 TOLD, RESTS = 12, 25
 
@@ -170,6 +179,7 @@ def click(
         watch = Watch(page, address, log)
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
+        page.evaluate(FILL, KEPT)
         found = Clicker(page, watch, process, words, args, others).work()
         browser.close()
     return found
@@ -243,9 +253,11 @@ class Clicker:
         for other in self.others:  # a page of another host, or a table that was saved
             (other.delete if hasattr(other, "suggested_filename") else other.close)()
         self.others.clear()
-        self.life += told.startswith("reload")
         self.page.wait_for_selector("body[data-ready]")
         signal.alarm(0)
+        if told.startswith("reload"):
+            self.life += 1
+            self.page.evaluate(FILL, KEPT)
 
     def sample(self, number: int) -> None:
         """Measure memory, look at the page and the terminal, and say how far it is."""

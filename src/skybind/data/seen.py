@@ -66,20 +66,16 @@ def hash_names(object_id: np.ndarray | Sequence[str], fold: bool = True) -> np.n
 
 def told_by_case(names: np.ndarray | Sequence[str]) -> np.ndarray:
     """Which of some names have another among them that only case tells from them, (n,) bool."""
-    return many_spellings(hash_names(names), hash_names(names, fold=False))
+    folded = hash_names(names)
+    return np.isin(folded, many_spellings(folded, hash_names(names, fold=False)))
 
 
 def many_spellings(folded: np.ndarray, cased: np.ndarray) -> np.ndarray:
-    """Which names are spelt in several ways, by their hashes without case and with it."""
-    if not len(folded):
-        return np.zeros(0, bool)
+    """Hashes without case of names that are spelt in several ways, by those with it."""
     order = np.argsort(folded, kind="stable")
-    begins = np.concatenate([[True], np.diff(folded[order]) != 0])
-    group = np.cumsum(begins) - 1
-    differs = cased[order] != cased[order][begins][group]  # from the first of its group
-    many = np.zeros(len(folded), bool)
-    many[order] = np.bincount(group, differs)[group] > 0
-    return many
+    folded, cased = folded[order], cased[order]
+    several = (folded[1:] == folded[:-1]) & (cased[1:] != cased[:-1])
+    return np.unique(folded[1:][several])
 
 
 #: Fingerprints of some objects by kind of observation, `PLACE` and `ROW`, each of shape (n,); 0 for
@@ -126,9 +122,10 @@ class Seen:
         folded = {role: hash_names(ids) for role, ids in names.items()}
         cased = {role: hash_names(ids, fold=False) for role, ids in names.items()}
         others = _NOBODY if among is None else among
-        every = np.concatenate([*folded.values(), hash_names(others)])
-        spelt = np.concatenate([*cased.values(), hash_names(others, fold=False)])
-        told = np.unique(every[many_spellings(every, spelt)])
+        told = many_spellings(
+            np.concatenate([*folded.values(), hash_names(others)]),
+            np.concatenate([*cased.values(), hash_names(others, fold=False)]),
+        )
         found: dict[tuple[str, str], list[np.ndarray]] = {}
         for role, ids in names.items():
             found[role, "id"] = [hash_ids(ids)]

@@ -227,7 +227,7 @@ def _told_apart(
         return alike
     names = own[0]
     if among is None:
-        return many_spellings(*own)
+        return np.isin(names, many_spellings(*own))
     wanted = names[alike]
     every = np.concatenate([some[np.isin(hash_names(some), wanted)] for some in among])
     return np.isin(names, hash_names(every[told_by_case(every)]))

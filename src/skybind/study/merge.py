@@ -24,9 +24,9 @@ from skybind.runs.run import Run
 from skybind.runs.status import read_status
 from skybind.study.chosen import CHOSEN, Chosen, read_chosen
 from skybind.study.layout import StudyPaths
+from skybind.study.marks import refuse_cut, write_whole
 from skybind.study.options import StudyOptions
 from skybind.study.units import Notes
-from skybind.study.marks import refuse_cut, write_whole
 from skybind.words import nearest
 
 #: The search of the pre-training's hyper-parameters; those of classifiers have their names.
