@@ -288,8 +288,10 @@ def watch(process: psutil.Popen, limit: float) -> tuple[int, int]:
             memory = [one.memory_info() for one in [process, *process.children(recursive=True)]]
         except psutil.Error:  # one of them ended meanwhile
             continue
-        resident = max(resident, sum(m.rss for m in memory))
-        own = max(own, sum(m.rss - getattr(m, "shared", 0) for m in memory))
+        # a child that has not become another program yet shows its parent's memory, to the byte
+        every = {m.vms: m for m in memory}.values()
+        resident = max(resident, sum(m.rss for m in every))
+        own = max(own, sum(m.rss - getattr(m, "shared", 0) for m in every))
         time.sleep(LOOK)
     return resident, own
 

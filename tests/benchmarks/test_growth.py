@@ -1,6 +1,7 @@
 import json
 import sys
 
+import psutil
 import pytest
 
 from benchmarks import growth
@@ -67,3 +68,17 @@ def test_a_survey_that_cannot_be_made_leaves_the_others(measured, monkeypatch):
     assert code == 1
     assert (30, "embed") in done
     assert "20 make: no space" in out
+
+
+def test_the_memory_of_a_process_that_forks_is_counted_once():
+    forks = """
+import os, time
+held = bytearray(300_000_000)
+for _ in range(10):
+    if not (child := os.fork()):
+        time.sleep(0.1)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    resident, own = growth.watch(psutil.Popen([sys.executable, "-c", forks]), 60)
+    assert 300e6 < own <= resident < 400e6
