@@ -39,11 +39,14 @@ def test_long_trainings_of_few_objects_are_patient_too():
 @given(st.integers(2, 3000), st.integers(2, 600), st.integers(1, 12), st.booleans())
 @example(23, 6, 6, True)
 @example(5, 3, 2, True)
+@example(3, 2, 2, False)
+@example(3, 2, 2, True)
 def test_no_epoch_loses_a_large_share_of_its_objects(objects, batch_size, batches, drop_last):
     asked = options(batch_size=batch_size, min_batches=batches, drop_last=drop_last)
     pace = choose_pace(asked, objects)
     cut = training_batches(np.arange(objects), pace.batch_size, drop_last, 0, 0)
     assert len(cut) == pace.steps_per_epoch
+    assert all(len(batch) > 1 for batch in cut)
     assert all(len(batch) <= batch_size + 1 for batch in cut)  # one object joins the others
     assert len(cut) >= min(batches, max(objects // SMALLEST_BATCH, 1))
     kept = sum(map(len, cut))

@@ -171,4 +171,4 @@ def _batch_size(options: TrainingOptions, objects: int) -> int:
     # with batches that share the objects evenly, fewer stay over than there are batches: so one
     # batch more, rather than batches of the size asked for and a rest that is nearly a batch
     batches = max(batches, objects // (size + 1) + 1)
-    return max(objects // batches, 1)
+    return max(objects // batches, FEWEST)
