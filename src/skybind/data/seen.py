@@ -116,7 +116,8 @@ class Seen:
         observed : mapping of role to Observed, optional
             Fingerprints of their observations (`skybind.data.fingerprints`).
         among : ndarray of str, optional
-            All names of the dataset that they are of; by default no others than these.
+            Other names of the dataset that they are of; by default none. Those above may be among
+            them, and are hashed again then.
         """
         names = {TRAINED: trained, VALIDATED: _NOBODY if validated is None else validated}
         folded = {role: hash_names(ids) for role, ids in names.items()}

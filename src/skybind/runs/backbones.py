@@ -205,7 +205,8 @@ def _seen(workshop: Workshop, rows: Mapping[str, np.ndarray]) -> Seen:
     roles = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
     observed = {r: [(kind, codes[some]) for kind, codes in known] for r, some in roles.items()}
     ids = dataset.object_ids
-    return Seen.of(ids[rows["train"]], ids[rows["validation"]], observed, among=ids)
+    others = np.delete(ids, np.concatenate(list(roles.values())))
+    return Seen.of(ids[rows["train"]], ids[rows["validation"]], observed, among=others)
 
 
 class BegunOn(BaseModel):

@@ -144,7 +144,8 @@ def seen_by(run: "Run", rows: Mapping[str, np.ndarray]) -> Seen:
     parts = {TRAINED: rows["train"], VALIDATED: rows["validation"]}
     ids = run.dataset.object_ids
     observed = {role: observed_of(run, some) for role, some in parts.items()}
-    return Seen.of(ids[parts[TRAINED]], ids[parts[VALIDATED]], observed, among=ids)
+    others = np.delete(ids, np.concatenate(list(parts.values())))
+    return Seen.of(ids[parts[TRAINED]], ids[parts[VALIDATED]], observed, among=others)
 
 
 def tell_twins(run: "Run", seen: Seen) -> None:
