@@ -75,10 +75,10 @@ def stored(schema: pa.Schema) -> dict[str, str]:
     return {"ARROW:schema": base64.b64encode(plain).decode()}
 
 
-def write_missing_lists(path: Path, n: int, length: int) -> None:
-    """Write n missing lists of so many numbers, which take nothing on disk."""
-    told = pa.schema([("id", pa.int8()), ("word", pa.list_(pa.float32(), length))])
-    table = pa.table({"id": np.zeros(n, np.int8), "word": pa.nulls(n, pa.list_(pa.float32()))})
+def write_missing_lists(path: Path, ids: Any, length: int) -> None:
+    """Write a missing list of so many numbers beside each name, which takes nothing on disk."""
+    table = pa.table({"id": ids, "word": pa.nulls(len(ids), pa.list_(pa.float32()))})
+    told = pa.schema([table.schema.field("id"), ("word", pa.list_(pa.float32(), length))])
     with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata(stored(told))

@@ -64,7 +64,7 @@ def test_columns_that_are_read_one_by_one_swell_together(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("n", "length"), [(10**6, 128), (3, 2**30)])
 def test_missing_vectors_take_room_in_memory(n, length, tmp_path):
     path = tmp_path / "a.parquet"
-    write_missing_lists(path, n, length)
+    write_missing_lists(path, np.zeros(n, np.int8), length)
     reads = [
         lambda: read_parquet(path),
         lambda: read_parquet(path, ["word"]),
@@ -79,14 +79,20 @@ def test_missing_vectors_take_room_in_memory(n, length, tmp_path):
     assert read_parquet(path, ["id"]).num_rows == n
 
 
+def test_a_file_of_the_same_columns_may_tell_of_longer_lists(tmp_path):
+    honest, lying = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    write_missing_lists(honest, names(100), 4)
+    write_missing_lists(lying, names(100), 2**30)
+    first = Weigher(honest, pq.read_metadata(honest), "a")
+    first.check()
+    with pytest.raises(DataError, match="b would take"):
+        Weigher(lying, pq.read_metadata(lying), "b", first).check()
+
+
 def test_embeddings_of_objects_that_mostly_have_none_pass(tmp_path):
     """Of a modality that few objects have: their names stand in the file, vectors do not."""
     path = tmp_path / "a.parquet"
-    told = pa.schema([("object_id", pa.string()), ("spectrum", pa.list_(pa.float32(), 4096))])
-    table = pa.table({"object_id": names(), "spectrum": pa.nulls(ROWS, pa.list_(pa.float32()))})
-    with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata(bombs.stored(told))
+    write_missing_lists(path, names(), 4096)
     assert max(limits.FREE, 1000 * path.stat().st_size) < 4 * 4096 * ROWS
     Weigher(path, pq.read_metadata(path), "a").check()
 

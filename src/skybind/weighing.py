@@ -159,8 +159,11 @@ class Weigher:
         pyarrow.ArrowInvalid
             See `leaves`.
         """
-        self._check_whole(self.metadata.num_rows)
+        rows = self.metadata.num_rows
+        self._check_whole(rows)
         leaves = self.leaves(columns, groups)
+        filled = sum(leaf.filled for leaf in leaves)
+        check_filled(filled, rows, self.on_disk, self.name, at_once)
         with suppress(DataError):
             return self._judge(leaves, [leaf.most for leaf in leaves], at_once)
         self._judge(leaves, [float(leaf.size) for leaf in leaves], at_once)
@@ -240,15 +243,12 @@ class Weigher:
         return max(far, leaf.size)
 
     def _judge(self, leaves: Sequence[Leaf], sizes: Sequence[float], at_once: bool) -> float:
-        total, filled = sum(sizes), sum(leaf.filled for leaf in leaves)
+        total = sum(sizes)
         check_table(total, self.on_disk, self.name, at_once)
-        # vectors that are missing take room in memory and none on disk, but their objects' names do
-        check_filled(filled, self.metadata.num_rows, self.on_disk, self.name, at_once)
         if not at_once:  # one row may hold nearly all of the text and lists of its group
             groups: dict[int, float] = {}
             for leaf, size in zip(leaves, sizes, strict=True):
-                own = size * leaf.ragged
-                groups[leaf.group] = groups.get(leaf.group, 0.0) + own
+                groups[leaf.group] = groups.get(leaf.group, 0.0) + size * leaf.ragged
             largest = max(groups.values(), default=0.0)
             check_table(largest, self.on_disk, f"A row group of {self.name}")
         return total
@@ -286,7 +286,7 @@ class Weigher:
         width = _width(column)
         values = max(chunk.num_values, group.num_rows, pages.values)
         size = max(chunk.total_uncompressed_size, pages.size, values * width)
-        filled = self._length_of(place) * group.num_rows * width
+        filled = self._length_of(place) * group.num_rows * width if lists else 0
         most = max(float(size), pages.written_out + values * width) if text else float(size)
         return Leaf(
             chunk.path_in_schema, number, place, size, most, values, text, text or lists,
@@ -295,8 +295,8 @@ class Weigher:
 
     def _length_of(self, place: int) -> int:
         """Give the length of all lists of a column, where Arrow was told that it is one; else 0."""
-        if not self._lengths:
-            arrow = self._schema.to_arrow_schema()
+        if not self._lengths:  # of this very file: one of the same columns may tell otherwise
+            arrow = self.metadata.schema.to_arrow_schema()
             self._lengths = [own for kind in arrow.types for own in _lengths(kind, 1)]
         return self._lengths[place]
 
@@ -353,7 +353,7 @@ def _lengths(kind: pa.DataType, length: int) -> Iterator[int]:
     elif pa.types.is_nested(kind):  # lists of any length
         yield from _lengths(kind.value_type, 0)
     else:
-        yield length if length > 1 else 0
+        yield length
 
 
 def inside(path: str, name: str) -> bool:

@@ -9,12 +9,12 @@ from skybind.errors import ConfigError
 from skybind.files import write_text
 
 #: How YAML begins and ends a document.
-BEGIN, END = "---\n", "...\n"
+BEGIN, END = "---", "..."
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write YAML between its marks, unless it stands there."""
-    text = f"{BEGIN}{text}{END}"
+    text = f"{BEGIN}\n{text}{END}\n"
     if not path.exists() or path.read_text("utf-8") != text:
         write_text(path, text)
 
@@ -27,8 +27,8 @@ def refuse_cut(path: Path) -> None:
     ConfigError
     """
     lines = path.read_bytes().split(b"\n") if path.exists() else []
-    if lines[:1] == [BEGIN.strip().encode()] and END.strip().encode() not in lines:
+    if lines[:1] == [BEGIN.encode()] and END.encode() not in lines:
         raise ConfigError(
-            f"{path} ends in the middle, without the line '{END.strip()}': mend it, or ask for the "
+            f"{path} ends in the middle, without the line '{END}': mend it, or ask for the "
             "study again in another folder."
         )

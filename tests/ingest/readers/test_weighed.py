@@ -64,7 +64,7 @@ def test_bombs_of_every_kind(kind, tmp_path):
 
 def test_missing_lists_of_one_length_take_room_in_memory(tmp_path):
     path = tmp_path / "x.parquet"
-    write_missing_lists(path, 3, 2**30)
+    write_missing_lists(path, np.zeros(3, np.int8), 2**30)
     for source in (path, path.read_bytes()):
         file = WeighedParquet(source, "x.parquet")
         for read in (file.read, file.iter_batches):
@@ -76,7 +76,7 @@ def test_missing_lists_of_one_length_take_room_in_memory(tmp_path):
 def test_few_rows_are_read_at_a_time_where_missing_lists_are_long(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "RATIO", 10**7)
     path = tmp_path / "x.parquet"
-    write_missing_lists(path, 400, 10**6)  # 1.6 GB
+    write_missing_lists(path, np.zeros(400, np.int8), 10**6)  # 1.6 GB
     with little_memory(1e9):
         sizes = [len(batch) for batch in WeighedParquet(path, "x.parquet").iter_batches()]
     assert sum(sizes) == 400
